@@ -1,0 +1,1 @@
+"""Configuration data: YAML only, read by `regrow.config` alone."""

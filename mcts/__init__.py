@@ -1,0 +1,1 @@
+"""The search core: forest, kernels, searches, scheduler. Knows no model, no file, no configuration."""

@@ -1,0 +1,77 @@
+"""A finished search tree as plain columns: what is stored, verified, labelled and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcts.types import Problem, Spent, Step
+
+NO_NODE = -1
+ROOT = 0
+
+
+class Flag(IntFlag):
+    """Bits of a node's `flags`."""
+
+    FINAL = 1
+    """The node completes a solution."""
+    CLOSED = 2
+    """Nothing beneath may be selected again: complete, truncated, at the depth limit, or all children closed."""
+    EXPANDED = 4
+    """Children were drawn."""
+    ACCEPTED = 8
+    """A checker accepted the solution that ends here."""
+    REJECTED = 16
+    """A checker rejected it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTree:
+    """One problem's tree after its search.
+
+    Node 0 is the root (the bare problem); nodes are in order of creation, so parents precede children. Axis N: nodes.
+
+    Attributes:
+        strategy: Name of the search that grew the tree.
+        seed: 64-bit seed of the search.
+        spent: What it cost.
+        answer: The node the search chose as its answer, or `NO_NODE`.
+        steps: [N] the step that leads to each node; `steps[0]` is None.
+        parent: [N] int32, `NO_NODE` for the root.
+        visits: [N] int32.
+        value_sum: [N] float64, backed-up evidence.
+        value: [N] float32, the node's value; NaN where never scored.
+        prior: [N] float32, mean token probability of the step under the policy.
+        flags: [N] uint16 of `Flag`.
+    """
+
+    problem: Problem
+    strategy: str
+    seed: int
+    spent: Spent
+    answer: int
+    steps: tuple[Step | None, ...]
+    parent: NDArray[np.int32]
+    visits: NDArray[np.int32]
+    value_sum: NDArray[np.float64]
+    value: NDArray[np.float32]
+    prior: NDArray[np.float32]
+    flags: NDArray[np.uint16]
+
+    def path(self, node: int) -> tuple[Step, ...]:
+        """The steps from the root to `node`."""
+        steps: list[Step] = []
+        while node > ROOT:
+            step = self.steps[node]
+            assert step is not None
+            steps.append(step)
+            node = int(self.parent[node])
+        return tuple(reversed(steps))
+
+    def finals(self) -> NDArray[np.intp]:
+        """Nodes that complete a solution, in order of creation."""
+        return np.flatnonzero(self.flags & Flag.FINAL)
