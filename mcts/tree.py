@@ -45,7 +45,7 @@ class SearchTree:
         visits: [N] int32.
         value_sum: [N] float64, backed-up evidence.
         value: [N] float32, the node's value; NaN where never scored.
-        prior: [N] float32, mean token probability of the step under the policy.
+        prior: [N] float32, probability of the step under the policy, before temperature.
         flags: [N] uint16 of `Flag`.
     """
 

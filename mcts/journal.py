@@ -1,0 +1,115 @@
+"""The journal: every reply of an engine, in the order it arrived. It determines every tree.
+
+A record is one line: the CRC-32 of the rest in hexadecimal, a space, and the JSON array
+`[tree, ticket number, request digest, reply]`. Floats survive exactly.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import BinaryIO
+from zlib import crc32
+
+from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values
+
+
+class JournalError(ValueError):
+    """The journal is damaged, or was written by another configuration."""
+
+
+def digest_of(fingerprint: str, request: Propose | Score) -> str:
+    """Digest of all that decides the reply: the engine's weights and formats, and the whole request."""
+    digest = blake2b(fingerprint.encode(), digest_size=12)
+    digest.update(_spell(request.state))
+    if isinstance(request, Propose):
+        sampling = (request.width, request.until.value, request.temperature, request.max_tokens, request.seed)
+        digest.update(json.dumps(sampling).encode())
+    return digest.hexdigest()
+
+
+def _spell(state: State) -> bytes:
+    return json.dumps([state.problem.question, [(s.text, s.token_ids, s.end) for s in state.steps]]).encode()
+
+
+class Journal:
+    """Append-only record of replies, replayed on the next start.
+
+    Args:
+        stream: Opened for reading and appending in binary; a torn last record is cut off.
+
+    Raises:
+        JournalError: A record before the last one is damaged.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._replies: dict[Ticket, tuple[str, str]] = {}
+        self.replayed = 0
+        self.appended = 0
+        self._load()
+
+    def _load(self) -> None:
+        self._stream.seek(0)
+        whole = 0
+        for number, line in enumerate(self._stream, start=1):
+            record = _parse(line)
+            if record is None:
+                if self._stream.read(1):
+                    raise JournalError(
+                        f"journal record {number} is damaged: expected an intact record; delete the journal"
+                    )
+                break
+            ticket, digest, reply = record
+            self._replies[ticket] = (digest, reply)
+            whole += len(line)
+        self._stream.seek(whole)
+        self._stream.truncate()
+
+    def recorded(self, ticket: Ticket, digest: str, asked: Propose | Score) -> Proposal | Values | None:
+        """The recorded reply to `asked`, or None if there is none yet.
+
+        Raises:
+            JournalError: The record answers another request.
+        """
+        record = self._replies.pop(ticket, None)
+        if record is None:
+            return None
+        if record[0] != digest:
+            raise JournalError(
+                f"journal of tree {ticket.tree}, ticket {ticket.number}: written by other weights or settings; "
+                "expected the run that wrote it; delete the journal to search anew"
+            )
+        self.replayed += 1
+        reply = json.loads(record[1])
+        if isinstance(asked, Score):
+            return tuple(reply)
+        return tuple(
+            tuple(Step(text, tuple(ids), tuple(logprobs), StepEnd(end)) for text, ids, logprobs, end in continuation)
+            for continuation in reply
+        )
+
+    def append(self, ticket: Ticket, digest: str, reply: Proposal | Values) -> None:
+        """Record a reply. It reaches the operating system with the next `flush`."""
+        body = json.dumps([ticket.tree, ticket.number, digest, _plain(reply)], separators=(",", ":")).encode()
+        self._stream.write(b"%08x %s\n" % (crc32(body), body))
+        self.appended += 1
+
+    def flush(self) -> None:
+        """Hand what was appended to the operating system: it survives the death of this process."""
+        self._stream.flush()
+
+
+def _plain(reply: Proposal | Values) -> object:
+    return [
+        [[s.text, s.token_ids, s.logprobs, s.end] for s in item] if isinstance(item, tuple) else item for item in reply
+    ]
+
+
+def _parse(line: bytes) -> tuple[Ticket, str, str] | None:
+    """A record's ticket, digest and still encoded reply; None if the line is not intact."""
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % crc32(body):
+        return None
+    tree, number, digest, reply = json.loads(body)
+    return Ticket(tree, number), digest, json.dumps(reply)

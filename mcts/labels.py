@@ -1,0 +1,53 @@
+"""Process reward inference: from a verified tree to a label for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcts import kernels
+from mcts.tree import SearchTree
+from mcts.types import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StepLabels:
+    """Labels of one tree's nodes. Axis N: nodes in order of creation.
+
+    Attributes:
+        remaining: [N] int32, m: least number of further steps to a correct answer; -1 where unlabelled.
+        hard: [N] float32, 1 where a correct answer was found beneath, 0 where only wrong ones; NaN unlabelled.
+        progress: [N] float32, the quality value v of ReST-MCTS* (Eq. 1-2); NaN unlabelled.
+        soft: [N] float32, share of correct solutions among those drawn through the node; NaN unlabelled.
+    """
+
+    remaining: NDArray[np.int32]
+    hard: NDArray[np.float32]
+    progress: NDArray[np.float32]
+    soft: NDArray[np.float32]
+
+
+def infer_labels(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> StepLabels:
+    """Label every node of `tree` that leads to a judged leaf.
+
+    Args:
+        outcomes: Final node -> the verifier's outcome. Timeouts are no evidence either way and are left out.
+    """
+    count = len(tree.parent)
+    correct = np.zeros(count, np.bool_)
+    wrong = np.zeros(count, np.bool_)
+    for node, outcome in outcomes.items():
+        correct[node] = outcome is Outcome.CORRECT
+        wrong[node] = outcome in (Outcome.WRONG, Outcome.UNPARSED)
+    labels = StepLabels(
+        np.empty(count, np.int32),
+        np.empty(count, np.float32),
+        np.empty(count, np.float32),
+        np.empty(count, np.float32),
+    )
+    kernels.infer_labels(tree.parent, correct, wrong, labels.remaining, labels.hard, labels.progress)
+    kernels.success_rates(tree.parent, correct, wrong, tree.visits, labels.soft)
+    return labels

@@ -1,0 +1,26 @@
+"""Best-of-N: independent complete solutions, the best one chosen afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcts.forest import Forest, Tree
+from mcts.requests import Draw, Grow, Simulation
+from mcts.search.search import credit_solutions
+from mcts.types import Proposal, Until
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfN:
+    """Draw complete solutions at the root until the budget is spent. One simulation draws `width` of them."""
+
+    width: int = 4
+    temperature: float = 1.0
+    name: str = "best_of_n"
+
+    def simulate(self, forest: Forest, tree: Tree) -> Simulation:
+        """Draw, keep, score."""
+        proposal: Proposal = yield Draw(tree.root, self.width, Until.END, self.temperature)
+        leaves: list[int] = yield Grow(tree.root, proposal)
+        yield from credit_solutions(leaves, prefix=tree.root)
+        return True
