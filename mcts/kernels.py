@@ -90,7 +90,8 @@ def select_uct(
 ) -> None:
     """Walk from each root to an unexpanded node by UCT (ReST-MCTS*, section 3; reference code `executeRound`).
 
-    U(child) = V + c sqrt(f ln n_parent / n_child), or V + bonus while unvisited; closed children are passed over.
+    U(child) = V + c sqrt(f ln n_parent / n_child), or V + bonus while unvisited; children that are closed or have no
+    value are passed over.
 
     Args:
         roots: [T] int32.
@@ -98,14 +99,14 @@ def select_uct(
         exploration: c.
         log_factor: f: 2 in the reference code, 1 in the paper.
         unvisited_bonus: Finite first-play urgency.
-        leaves: [T] int32, written: the leaf, or `NO_NODE` where nothing is open.
+        leaves: [T] int32, written: the leaf, or `NO_NODE` where nothing can be selected.
     """
     for t in range(len(roots)):
         node = roots[t]
         if nodes[node].flags & CLOSED:
             leaves[t] = NO_NODE
             continue
-        while nodes[node].flags & EXPANDED:
+        while node != NO_NODE and nodes[node].flags & EXPANDED:
             spread = exploration * np.sqrt(log_factor * np.log(max(1, nodes[node].visits)))
             best, best_score = NO_NODE, -np.inf
             child = nodes[node].first_child

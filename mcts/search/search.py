@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from math import isnan
 from typing import Any, Protocol
 
 from mcts.forest import Forest, Tree
@@ -26,7 +27,8 @@ class Search(Protocol):
 def credit_solutions(leaves: list[int], prefix: int) -> Generator[Request | tuple[Request, ...], Any, None]:
     """Score finished solutions, ask the checker, and credit the evidence from each leaf up to `prefix`.
 
-    Evidence is the checker's verdict where the task has one, else the scorer's value of the finished solution.
+    Evidence is the checker's verdict where the task has one, else the scorer's value of the finished solution; without
+    either there is none.
     """
     values: tuple[float, ...] = yield tuple(Value(leaf) for leaf in leaves)
     verdicts: tuple[bool | None, ...] = yield tuple(Check(leaf) for leaf in leaves)

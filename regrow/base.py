@@ -1,0 +1,141 @@
+"""The start of every run: the base policy and PRM 0, fitted once on training problems and cached."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcts.types import Problem, State, Step, StepEnd
+from policy.base import PolicySize, create
+from policy.examples import Example, from_demonstration
+from policy.prompts import PromptFormat
+from policy.train import TrainPolicy
+from policy.train import train as train_policy
+from prm import model as prm_model
+from prm.labels import LabelledState
+from prm.train import TrainPrm
+from prm.train import train as train_prm
+from regrow import atomic, provenance
+from regrow.build import fields_of
+from regrow.config import BaseConfig, Config, PrmConfig, settings_of
+from regrow.progress import track
+from regrow.tasks.task import Split, Task, ValuedSteps
+
+PROGRESS, HARD, SOFT = "progress", "hard", "soft"
+_MAKERS = ("regrow.tasks", "policy", "prm")
+
+
+def base_policy(config: Config, task: Task) -> Path:
+    """The embedded base policy's directory; fitted on first use to the plateau of its validation loss."""
+    base = config.policy.base
+
+    def make(folder: Path) -> None:
+        create(task.words(), settings_of(PolicySize, fields_of(base.size), "policy.base.size"), folder, seed=base.seed)
+        train, validation = base_examples(task, folder, base)
+        settings = settings_of(TrainPolicy, fields_of(base.train), "policy.base.train")
+        with track("base policy") as advance:
+            train_policy(
+                folder, train, folder, settings, seed=base.seed, validation=validation, progress=reporter(advance)
+            )
+
+    return _cached(config, "base", {"task": task_settings(config), "base": dataclasses.asdict(base)}, make)
+
+
+def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Example], list[Example]]:
+    """Training and validation examples of the base policy's data: language and arithmetic, not planning."""
+    tokenizer = load_tokenizer(policy)
+    demonstrations = task.demonstrations(base.demonstrations + base.validation, base.seed)
+    examples = [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in demonstrations]
+    return examples[base.validation :], examples[: base.validation]
+
+
+def prm_zero(config: Config, task: Task, policy: Path) -> Path:
+    """PRM 0's directory: the paper's D_V0, that is known solutions at k/K and corrupted steps (section 3.1, App. B)."""
+    zero = config.prm.zero
+    settings = {
+        "task": task_settings(config),
+        "prm": dataclasses.asdict(config.prm) | {"path": None, "train": None},
+        "policy": provenance.digest_dir(policy),
+    }
+
+    def make(folder: Path) -> None:
+        start = folder / "start"
+        prm_model.create(policy, start, head=config.prm.head, activation=activation_of(config.prm), seed=zero.seed)
+        data = [
+            labelled(valued, config.prm.labels)
+            for valued in task.valued_steps(task.problems(Split.TRAIN, zero.problems, zero.seed), zero.seed)
+        ]
+        held_out = len(data) // 20
+        train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
+        with track("PRM 0") as advance:
+            train_prm(
+                start,
+                data[held_out:],
+                folder,
+                train,
+                seed=zero.seed,
+                validation=data[:held_out],
+                progress=reporter(advance),
+            )
+
+    return _cached(config, "prm", settings, make)
+
+
+def activation_of(prm: PrmConfig) -> str:
+    """How the head's output becomes a value: the paper's clipped progress value, or a probability."""
+    return "clip" if prm.labels == PROGRESS else "sigmoid"
+
+
+def labelled(valued: ValuedSteps, kind: str) -> LabelledState:
+    """What is known about each step as training labels; the bare problem counts as on the way, with no progress."""
+    last = StepEnd.FINAL if valued.is_complete else StepEnd.DELIMITER
+    ends = [StepEnd.DELIMITER] * (len(valued.steps) - 1) + [last]
+    steps = tuple(Step(text, end=end) for text, end in zip(valued.steps, ends, strict=True))
+    if kind == PROGRESS:
+        labels = (0.0, *valued.values)
+    else:
+        labels = (float("nan"), *(float(reachable) for reachable in valued.reachable))
+    return LabelledState(State(Problem("", valued.question), steps), labels)
+
+
+def task_settings(config: Config) -> dict[str, Any]:
+    """What decides the task's data."""
+    return {"name": config.task.name, "options": config.task.options}
+
+
+def load_tokenizer(policy: Path) -> Any:
+    """The tokenizer of a checkpoint directory."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(policy, local_files_only=True)
+
+
+def reporter(advance: Callable[..., None]) -> Callable[[int, int, float], None]:
+    """A training callback that shows steps and loss on a progress bar."""
+    return lambda step, total, loss: advance(step, f"loss {loss:.4f}", total)
+
+
+def _cached(config: Config, kind: str, settings: dict[str, Any], make: Callable[[Path], None]) -> Path:
+    """The directory that `make` fills, made once for these settings and this source code."""
+    key = provenance.digest([settings, _sources()])[:16]
+    target = Path(config.cache).expanduser() / f"{config.task.name}-{kind}-{key}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.directory(target) as folder:
+            make(folder)
+    return target
+
+
+def _sources() -> Sequence[str]:
+    """Digests of the code that makes base models, so that a cache of older code is not used."""
+    digests = []
+    for name in _MAKERS:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        digests.extend(provenance.digest_file(path) for path in sorted(Path(os.path.dirname(spec.origin)).glob("*.py")))
+    return digests

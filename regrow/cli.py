@@ -1,0 +1,172 @@
+"""The command line: `regrow COMMAND [hydra overrides]`.
+
+The command and a question are taken out before Hydra parses the rest. Exit codes: 0 done, 1 failed, 2 unusable input or
+configuration (one line), 130 interrupted (state saved).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from mcts.errors import InputError
+
+if TYPE_CHECKING:
+    from regrow.config import Config
+
+DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+_OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w./@:-]*(=.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A door: what it does, and examples of its use."""
+
+    summary: str
+    examples: tuple[str, ...]
+    takes_question: bool = False
+
+
+COMMANDS = {
+    "train": Command(
+        "rounds of self-training: search, verify, label, retrain policy and PRM, evaluate",
+        (
+            "regrow train                                         # the demo: three rounds of countdown",
+            "regrow train run.dir=runs/arithmetic task=arithmetic # another task",
+            "regrow train run.dir=runs/s1 seed=1 round.count=5    # another seed, more rounds",
+        ),
+    ),
+    "search": Command(
+        "search one question, or a file of them; no training, no gold answers",
+        (
+            'regrow search "2 3 5 8 -> 21"',
+            'regrow search "2 3 5 8 -> 21" tree=true search=rest_mcts_star budget.tokens=500',
+            "regrow search problems=questions.jsonl policy.path=runs/demo/round-3/policy "
+            "prm.path=runs/demo/round-3/prm output=json",
+        ),
+        takes_question=True,
+    ),
+    "evaluate": Command(
+        "greedy, sampling, search and best-of-N on held-out problems; PRM quality",
+        (
+            "regrow evaluate run.dir=runs/base",
+            "regrow evaluate run.dir=runs/r3 policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
+            "regrow evaluate run.dir=runs/mine problems=mine.jsonl evaluate.budget.tokens=1000",
+        ),
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the console script's entry point. Returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return DONE
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        return _complain(f"unknown command {name!r}, expected one of {', '.join(COMMANDS)}")
+    if any(word in ("-h", "--help") for word in rest):
+        print(_help(name))
+        return DONE
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        question, overrides = _split(name, rest)
+        return _run(name, question, overrides)
+    except KeyboardInterrupt:
+        print(
+            f"regrow: interrupted; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    except InputError as error:
+        return _complain(str(error))
+
+
+def _run(name: str, question: str | None, overrides: list[str]) -> int:
+    from regrow.compose import run_composed
+
+    def job(config: Config) -> None:
+        if name == "search":
+            from regrow.ask import ask
+
+            ask(config, question)
+        else:
+            from regrow.training import evaluate, train
+
+            (train if name == "train" else evaluate)(config)
+
+    run_composed(name, overrides, job)
+    return DONE
+
+
+def _split(name: str, words: list[str]) -> tuple[str | None, list[str]]:
+    """Separate the question from the overrides: it has a space, or does not look like `key=value` or a flag."""
+    questions, overrides = [], []
+    for word in words:
+        is_override = word.startswith("-") or ("=" in word and _OVERRIDE.fullmatch(word) and " " not in word.split("=")[0])
+        (overrides if is_override else questions).append(word)
+    if not COMMANDS[name].takes_question and questions:
+        raise InputError(f"{questions[0]!r}: `regrow {name}` takes key=value overrides only; see regrow {name} --help")
+    if len(questions) > 1:
+        raise InputError(f"{len(questions)} questions, expected one (in quotes) or problems=FILE")
+    return (questions[0] if questions else None), overrides
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = ["regrow: tree-search self-training for LLM reasoning", "", "usage: regrow COMMAND [key=value ...]", ""]
+    lines += [f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items()]
+    lines += ["", "regrow COMMAND --help shows the command's settings and examples."]
+    return "\n".join(lines)
+
+
+def _help(name: str) -> str:
+    command = COMMANDS[name]
+    argument = " [QUESTION]" if command.takes_question else ""
+    lines = [f"regrow {name}: {command.summary}", "", f"usage: regrow {name}{argument} [key=value ...]", "", "examples:"]
+    lines += [f"  {example}" for example in command.examples]
+    lines += ["", "config groups (choose with GROUP=NAME):"]
+    for group in sorted(files("conf").iterdir(), key=lambda entry: entry.name):
+        if group.is_dir() and not group.name.startswith("_"):
+            names = sorted(file.name.removesuffix(".yaml") for file in group.iterdir() if file.name.endswith(".yaml"))
+            lines.append(f"  {group.name:<10}{', '.join(names)}")
+    lines += [
+        "",
+        "often set: run.dir=PATH seed=N problems=FILE policy.path=DIR prm.path=DIR output=json",
+        f"all settings with their values: regrow {name} --cfg job",
+    ]
+    return "\n".join(lines)
+
+
+def _complain(message: str) -> int:
+    """Say in one line what cannot be used."""
+    print(f"regrow: {' '.join(message.split())}", file=sys.stderr)
+    return UNUSABLE
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if re.search(r"[\s>|&;]", word) else word
+
+
+def quiet_libraries() -> None:
+    """No library phones home or chats; set before any of them is imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

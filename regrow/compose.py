@@ -1,0 +1,66 @@
+"""Hydra's part: compose the configuration from `conf/` and the overrides, and hand it to a job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from mcts.errors import InputError
+from regrow.config import Config, register, resolve
+
+
+def run_composed(command: str, overrides: list[str], job: Callable[[Config], None]) -> None:
+    """Compose the configuration and run `job` with it, in Hydra's frame (`-m` sweeps, `--cfg`, `.hydra/` records).
+
+    Raises:
+        InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type.
+    """
+    register()
+
+    @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+    def main(node: DictConfig) -> None:
+        with _one_line():
+            config = resolve(node)
+        job(config)
+
+    with _as_argv([f"regrow {command}", *overrides]), _one_line():
+        main()
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn the errors of Hydra and OmegaConf, which speak in paragraphs, into one line."""
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException | HydraException) else None
+        lines = [line.strip() for text in (error, reason) if text for line in str(text).splitlines() if line.strip()]
+        kept = [line for line in dict.fromkeys(lines) if not line.startswith(("full_key", "object_type", "See "))]
+        raise InputError(f"config: {'; '.join(kept[:3])}") from error
+    except PermissionError as error:
+        raise InputError(f"run.dir: {error.filename} is not writable, expected a folder of yours") from error
+    except (NotADirectoryError, FileExistsError) as error:
+        raise InputError(f"run.dir: {error.filename} is a file, expected a folder") from error
+
+
+@contextmanager
+def _as_argv(words: list[str]) -> Iterator[None]:
+    """Hydra reads `sys.argv`, and hides tracebacks unless told not to."""
+    argv, sys.argv = sys.argv, words
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

@@ -1,0 +1,185 @@
+"""The configuration: typed by the dataclasses of the code it configures, filled from `conf/`.
+
+Settings live beside the code that uses them as frozen dataclasses; `schema_of` mirrors them for Hydra (which refuses
+frozen schemas), `settings_of` turns the resolved node back into the frozen object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from mcts.errors import InputError
+from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from policy.base import PolicySize
+from policy.train import TrainPolicy
+from prm.train import TrainPrm
+
+T = TypeVar("T")
+
+SEARCHES: dict[str, type[Search]] = {"best_of_n": BestOfN, "mcts_star": MctsStar, "rollout_branching": RolloutBranching}
+
+
+def schema_of(settings: type, **extra: str) -> Any:
+    """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them."""
+    hints = get_type_hints(settings)
+    fields: list[tuple[str, Any, Any]] = [(name, str, field(default=text)) for name, text in extra.items()]
+    for item in dataclasses.fields(settings):
+        if item.default_factory is not dataclasses.MISSING:
+            default = field(default_factory=item.default_factory)
+        else:
+            default = field(default=MISSING if item.default is dataclasses.MISSING else item.default)
+        fields.append((item.name, hints[item.name], default))
+    return dataclasses.make_dataclass(settings.__name__, fields)
+
+
+def settings_of(settings: type[T], node: Mapping[str, Any], where: str) -> T:
+    """The frozen object that a resolved configuration node describes."""
+    try:
+        return settings(**node)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"config {where}: {error}") from error
+
+
+@dataclass
+class RunConfig:
+    """Where a run lives."""
+
+    name: str = "demo"
+    dir: str = "runs/${run.name}"
+
+
+@dataclass
+class TaskConfig:
+    """Which problems; `options` go to the task as they are."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class BaseConfig:
+    """The embedded base policy: fitted once to the plateau of its validation loss, cached."""
+
+    seed: int = 0
+    demonstrations: int = 50_000
+    validation: int = 1_000
+    size: Any = field(default_factory=schema_of(PolicySize))
+    train: Any = field(default_factory=schema_of(TrainPolicy))
+
+
+@dataclass
+class PolicyConfig:
+    """The generator. `path` starts from a checkpoint instead of the embedded base policy."""
+
+    path: str | None = None
+    batch_rows: int = 512
+    base: BaseConfig = field(default_factory=BaseConfig)
+    train: Any = field(default_factory=schema_of(TrainPolicy))
+
+
+@dataclass
+class PrmZeroConfig:
+    """PRM 0: fitted before round 1 on known solutions of training problems and corrupted steps, cached."""
+
+    seed: int = 0
+    problems: int = 5_000
+    train: Any = field(default_factory=schema_of(TrainPrm))
+
+
+@dataclass
+class PrmConfig:
+    """The process reward model. `path` starts from a checkpoint instead of PRM 0.
+
+    `labels`: `progress` (value v of ReST-MCTS*), `hard` (reached a correct answer) or `soft` (share of correct ones).
+    """
+
+    path: str | None = None
+    labels: str = "progress"
+    head: str = "hidden"
+    batch_rows: int = 256
+    states_per_problem: int = 16
+    zero: PrmZeroConfig = field(default_factory=PrmZeroConfig)
+    train: Any = field(default_factory=schema_of(TrainPrm))
+
+
+@dataclass
+class BudgetConfig:
+    """What one search may spend. `tokens` counts generated tokens."""
+
+    tokens: int | None = None
+    simulations: int | None = None
+
+
+@dataclass
+class SchedulerConfig:
+    """How many trees are searched at once, and how far a branch may go."""
+
+    trees_at_once: int = 256
+    max_depth: int = 16
+    max_tokens: int = 128
+
+
+@dataclass
+class RoundConfig:
+    """The loop: how many rounds, on how many fresh problems, with which traces.
+
+    `replay` is the number of base demonstrations mixed in per selected trace, against forgetting.
+    """
+
+    count: int = 3
+    problems: int = 512
+    traces_per_problem: int = 2
+    replay: float = 1.0
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+@dataclass
+class EvaluateConfig:
+    """Held-out evaluation. `selected_by`: `checker` where the task has one, else `prm`; `auto` chooses so."""
+
+    problems: int = 200
+    samples: int = 8
+    split: str = "test"
+    selected_by: str = "auto"
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+@dataclass
+class Config:
+    """Everything a command can be told."""
+
+    run: RunConfig = field(default_factory=RunConfig)
+    seed: int = 0
+    output: str = "text"
+    tree: bool = False
+    problems: str | None = None
+    cache: str = "${oc.env:REGROW_CACHE,~/.cache/regrow}"
+    task: TaskConfig = field(default_factory=TaskConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    prm: PrmConfig = field(default_factory=PrmConfig)
+    search: Any = MISSING
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    round: RoundConfig = field(default_factory=RoundConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+
+def register() -> None:
+    """Make the schemas known to Hydra. YAML files in `conf/` build on them."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for name, search in SEARCHES.items():
+        store.store(group="search", name=f"{name}_schema", node=schema_of(search, kind=name))
+
+
+def resolve(node: DictConfig) -> Config:
+    """The composed configuration as plain objects, every interpolation resolved."""
+    config = OmegaConf.to_object(node)
+    assert isinstance(config, Config)
+    return config

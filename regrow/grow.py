@@ -1,0 +1,52 @@
+"""Growing trees: searches run through the scheduler with a journal, a progress bar, and a fixed order of results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcts.journal import Journal
+from mcts.ports import Checker, Policy, StepScorer
+from mcts.scheduler import Query, Scheduler
+from mcts.tree import Flag, SearchTree
+from regrow.config import SchedulerConfig
+from regrow.progress import track
+
+JOURNAL_FILE = "journal.txt"
+
+
+def grow(
+    queries: Sequence[Query],
+    policy: Policy,
+    scorer: StepScorer | None,
+    limits: SchedulerConfig,
+    *,
+    checker: Checker | None,
+    scratch: Path,
+    what: str,
+) -> list[SearchTree]:
+    """Run all `queries`; return their trees in the order of the queries.
+
+    Args:
+        scratch: Folder of the journal. Called again after a crash, the search goes on where the journal ends.
+        what: What the progress bar says.
+    """
+    path = scratch / JOURNAL_FILE
+    path.touch()
+    trees: dict[tuple[str, str], SearchTree] = {}
+    accepted = 0
+    with path.open("r+b") as stream, track(what, len(queries)) as advance:
+        scheduler = Scheduler(
+            policy,
+            scorer,
+            checker=checker,
+            max_depth=limits.max_depth,
+            max_tokens=limits.max_tokens,
+            trees_at_once=limits.trees_at_once,
+            journal=Journal(stream),
+        )
+        for tree in scheduler.run(queries):
+            trees[tree.strategy, tree.problem.id] = tree
+            accepted += bool((tree.flags & Flag.ACCEPTED).any())
+            advance(len(trees), f"{accepted} solved" if checker else "")
+    return [trees[query.search.name, query.problem.id] for query in queries]

@@ -1,0 +1,30 @@
+"""The doors `regrow train` and `regrow evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from regrow.config import Config
+from regrow.report import Report
+from regrow.rounds import run_rounds
+
+
+def train(config: Config) -> None:
+    """Run the rounds and say where the report lies."""
+    _tell(config, run_rounds(config, "train", count=config.round.count))
+
+
+def evaluate(config: Config) -> None:
+    """Measure the models to start from: round 0 of a run without rounds."""
+    _tell(config, run_rounds(config, "evaluate", count=0))
+
+
+def _tell(config: Config, report: Report) -> None:
+    if config.output == "json":
+        print(json.dumps(report.as_dict()))
+        return
+    for row in report.rounds:
+        shares = "  ".join(f"{name} {cell['accuracy']:.3f}" for name, cell in row.eval.items())
+        print(f"round {row.round}: {shares}")
+    print(f"report: {Path(config.run.dir) / 'report.html'}")

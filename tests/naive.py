@@ -1,0 +1,352 @@
+"""Plain-Python twins of the kernels and the searches: slow, obvious, written from the formulas.
+
+They add and round in the same order as the compiled ones, so that tests may ask for equality and not for closeness.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
+
+import numpy as np
+
+from mcts.search import BestOfN, MctsStar, RolloutBranching
+from mcts.seeds import seed_of
+from mcts.tree import NO_NODE, Flag
+from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
+
+WORD = 1 << 64
+
+
+def single(x: float) -> float:
+    """`x` after it was stored in a float32."""
+    return float(np.float32(x))
+
+
+@dataclass(eq=False)
+class Node:
+    """A node that knows its parent and its children, as a textbook has it."""
+
+    ordinal: int
+    parent: Node | None = None
+    step: Step | None = None
+    flags: int = 0
+    prior: float = 1.0
+    children: list[Node] = field(default_factory=list)
+    depth: int = 0
+    visits: int = 0
+    draws: int = 0
+    value_sum: float = 0.0
+    value: float = nan
+
+    def __post_init__(self) -> None:
+        if self.parent is not None:
+            self.depth = self.parent.depth + 1
+            self.parent.children.append(self)
+
+    def is_(self, flag: Flag) -> bool:
+        return bool(self.flags & flag)
+
+    def upwards(self) -> Iterator[Node]:
+        """This node, its parent, and so on to the root."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def preorder(self) -> Iterator[Node]:
+        yield self
+        for child in self.children:
+            yield from child.preorder()
+
+
+# --- kernels ------------------------------------------------------------------------------------------------------------
+
+
+def tie_break(seed: int, ordinal: int) -> int:
+    z = seed ^ (ordinal * 0x9E3779B97F4A7C15 % WORD)
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % WORD
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % WORD
+    return z ^ (z >> 31)
+
+
+def select_uct(root: Node, seed: int, exploration: float, log_factor: float, unvisited_bonus: float) -> Node | None:
+    if root.is_(Flag.CLOSED):
+        return None
+    node = root
+    while node.is_(Flag.EXPANDED):
+
+        def bound(child: Node, parent: Node = node) -> float:
+            if child.visits == 0:
+                return child.value + unvisited_bonus
+            spread = exploration * math.sqrt(log_factor * math.log(max(1, parent.visits)))
+            return child.value + spread / math.sqrt(child.visits)
+
+        candidates = [child for child in node.children if not child.is_(Flag.CLOSED) and not isnan(child.value)]
+        if not candidates:
+            return None
+        node = max(candidates, key=lambda child: (bound(child), tie_break(seed, child.ordinal)))
+    return node
+
+
+def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
+    nodes = list(root.preorder())
+    finals = [node for node in nodes if node.is_(Flag.FINAL)]
+    floor = max(opening, root_share * sum(node.draws for node in nodes))
+    if root.draws < floor or not finals:
+        return root
+    mean_depth = sum(node.depth for node in finals) / len(finals)
+
+    def index(node: Node) -> float:
+        posterior = (strength * node.value + node.value_sum) / (strength + node.visits)
+        return posterior / max(1.0, mean_depth - node.depth)
+
+    candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
+    return max(candidates, key=lambda node: (index(node), tie_break(seed, node.ordinal)), default=root)
+
+
+def credit(leaf: Node, prefix: Node, evidence: float) -> None:
+    for node in leaf.upwards():
+        node.visits += 1
+        node.value_sum += evidence
+        if node is prefix:
+            return
+
+
+def backup_child_mean(leaf: Node) -> None:
+    for node in leaf.upwards():
+        node.visits += 1
+        visits = sum(child.visits for child in node.children)
+        total = 0.0
+        for child in node.children:
+            total += child.visits * child.value
+        if visits > 0:
+            node.value = single(total / visits)
+
+
+def close(leaf: Node) -> None:
+    for node in leaf.upwards():
+        if not node.is_(Flag.EXPANDED) or not all(child.is_(Flag.CLOSED) for child in node.children):
+            return
+        node.flags |= Flag.CLOSED
+
+
+# --- labels -------------------------------------------------------------------------------------------------------------
+
+SENTINEL = 1024
+
+
+def infer_labels(
+    parent: Sequence[int], correct: Sequence[bool], wrong: Sequence[bool]
+) -> tuple[list[int], list[float], list[float]]:
+    """The released algorithm word for word, with M = m + 1: (m or -1, hard estimate or NaN, v or NaN) per node."""
+    nodes = range(len(parent))
+    unlabelled = [-1 for _ in nodes], [nan for _ in nodes], [nan for _ in nodes]
+    if not any(correct):
+        return unlabelled
+    least, hard = [SENTINEL for _ in nodes], [0.0 for _ in nodes]
+
+    # 1. From each correct leaf walk to the root.
+    for leaf in (n for n in nodes if correct[n]):
+        least[leaf], hard[leaf] = 1, 1.0
+        node = parent[leaf]
+        while node != NO_NODE:
+            least[node] = min(least[child] for child in nodes if parent[child] == node) + 1
+            hard[node] = 1.0
+            node = parent[node]
+
+    # 2. From each wrong leaf climb to the nearest ancestor with M, and copy its M onto the way.
+    for leaf in (n for n in nodes if wrong[n]):
+        way, node = [], leaf
+        while least[node] == SENTINEL:
+            way.append(node)
+            node = parent[node]
+        for below in way:
+            least[below] = least[node]
+
+    # 3. From the root downwards.
+    quality = [0.0 for _ in nodes]
+    for node in nodes[1:]:
+        above = quality[parent[node]]
+        gain = (1.0 - above) * (1.0 if hard[node] else -1.0) / least[node]
+        quality[node] = single(max(0.0, above + gain))
+
+    remaining, labels, progress = unlabelled
+    for node in (n for n in nodes if least[n] != SENTINEL):
+        remaining[node], labels[node], progress[node] = least[node] - 1, hard[node], quality[node]
+    return remaining, labels, progress
+
+
+def success_rates(
+    parent: Sequence[int], correct: Sequence[bool], wrong: Sequence[bool], draws: Sequence[int]
+) -> list[float]:
+    successes, drawn = [0 for _ in parent], [0 for _ in parent]
+    for leaf in (n for n in range(len(parent)) if correct[n] or wrong[n]):
+        node = leaf
+        while node != NO_NODE:
+            drawn[node] += max(1, draws[leaf])
+            successes[node] += max(1, draws[leaf]) * correct[leaf]
+            node = parent[node]
+    return [single(s / d) if d else nan for s, d in zip(successes, drawn, strict=True)]
+
+
+# --- searches -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Walk:
+    """One tree searched on its own: no arena, no scheduler, every reply at once.
+
+    Attributes:
+        check: The checker's verdict on a solution, or None for a task without one.
+    """
+
+    problem: Problem
+    seed: int
+    propose: Callable[[Propose], Proposal]
+    score: Callable[[State], Values]
+    check: Callable[[Sequence[Step]], bool] | None
+    max_depth: int
+    max_tokens: int
+    nodes: list[Node] = field(default_factory=lambda: [Node(0)])
+    tickets: int = 0
+    spent: Spent = field(default_factory=Spent)
+
+    def state(self, node: Node, beyond: tuple[Step, ...] = ()) -> State:
+        steps = [above.step for above in node.upwards() if above.step is not None]
+        return State(self.problem, (*reversed(steps), *beyond))
+
+    def draw(
+        self, node: Node, width: int, until: Until, temperature: float, beyond: tuple[Step, ...] = ()
+    ) -> Proposal:
+        seed = seed_of(self.seed, self.tickets, "draw")
+        self.tickets += 1
+        proposal = self.propose(
+            Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed)
+        )
+        tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
+        self.spent += Spent(tokens_generated=tokens, policy_calls=1)
+        if not beyond:
+            node.draws += len(proposal)
+        return proposal
+
+    def value(self, node: Node, beyond: tuple[Step, ...] = ()) -> float:
+        self.tickets += 1
+        state = self.state(node, beyond)
+        values = self.score(state)
+        tokens = sum(len(step.token_ids) for step in state.steps)
+        self.spent += Spent(tokens_scored=tokens, scorer_calls=1)
+        if not beyond:
+            for above, value in zip(node.upwards(), reversed(values), strict=True):
+                above.value = single(value) if isnan(above.value) else above.value
+        return values[-1]
+
+    def grow(self, node: Node, continuation: Continuation) -> Node:
+        for step in continuation:
+            same = [child for child in node.children if _alike(child.step, step)]
+            node = same[0] if same else self._append(node, step)
+        return node
+
+    def verdict(self, leaf: Node) -> bool | None:
+        if self.check is None:
+            return None
+        if not leaf.is_(Flag.FINAL):
+            return False
+        accepted = self.check(self.state(leaf).steps)
+        leaf.flags |= Flag.ACCEPTED if accepted else Flag.REJECTED
+        return accepted
+
+    def _append(self, parent: Node, step: Step) -> Node:
+        node = Node(len(self.nodes), parent, step, prior=single(math.exp(sum(step.logprobs))))
+        if step.end is StepEnd.FINAL:
+            node.flags = Flag.FINAL | Flag.CLOSED
+        elif (
+            step.end is StepEnd.TRUNCATED or not step.text or node.depth >= self.max_depth or parent.is_(Flag.CLOSED)
+        ):
+            node.flags = Flag.CLOSED
+        self.nodes.append(node)
+        return node
+
+
+def _alike(a: Step | None, b: Step) -> bool:
+    return a is not None and (a.text, a.token_ids, a.end) == (b.text, b.token_ids, b.end)
+
+
+def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
+    """One simulation; returns whether the tree has more to give."""
+    root = walk.nodes[0]
+    match search:
+        case BestOfN():
+            _draw_solutions(walk, root, search.width, search.temperature)
+            return True
+        case RolloutBranching():
+            prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
+            _draw_solutions(walk, prefix, search.width, search.temperature)
+            return True
+        case MctsStar():
+            return _mcts_star(search, walk)
+
+
+def _draw_solutions(walk: Walk, prefix: Node, width: int, temperature: float) -> None:
+    leaves = [
+        walk.grow(prefix, continuation) for continuation in walk.draw(prefix, width, Until.END, temperature)
+    ]
+    values = [walk.value(leaf) for leaf in leaves]
+    verdicts = [walk.verdict(leaf) for leaf in leaves]
+    for leaf, value, verdict in zip(leaves, values, verdicts, strict=True):
+        credit(leaf, prefix, value if verdict is None else float(verdict))
+
+
+def _mcts_star(search: MctsStar, walk: Walk) -> bool:
+    leaf = select_uct(walk.nodes[0], walk.seed, search.exploration, search.log_factor, search.unvisited_bonus)
+    if leaf is None:
+        return False
+    proposal = walk.draw(leaf, search.width, Until.STEP, search.temperature)
+    children: list[Node] = []
+    for continuation in proposal:
+        child = walk.grow(leaf, continuation)
+        if child not in children:
+            children.append(child)
+    leaf.flags |= Flag.EXPANDED
+    values = [walk.value(child) for child in children]
+    for child in children:
+        walk.verdict(child)
+    value = max(values)
+    best = children[values.index(value)]
+    if not best.is_(Flag.CLOSED):
+        value = (1.0 - search.rollout_weight) * value + search.rollout_weight * _rollout(search, walk, best)
+    best.value = single(value)
+    best.visits += 1
+    backup_child_mean(leaf)
+    close(leaf)
+    gate = math.inf if search.end_gate is None else search.end_gate
+    return not any(child.is_(Flag.FINAL) and child.value >= gate for child in children)
+
+
+def _rollout(search: MctsStar, walk: Walk, node: Node) -> float:
+    beyond: tuple[Step, ...] = ()
+    found = 0.0
+    for _ in range(search.rollout_steps):
+        proposal = walk.draw(node, search.rollout_width, Until.STEP, search.temperature, beyond)
+        values = [walk.value(node, (*beyond, *continuation)) for continuation in proposal]
+        best = values.index(max(values))
+        beyond = (*beyond, *proposal[best])
+        found = max(found, values[best])
+        if beyond[-1].end is not StepEnd.DELIMITER:
+            break
+    return found
+
+
+def best_final(nodes: list[Node]) -> int:
+    finals = [node for node in nodes if node.is_(Flag.FINAL)]
+    accepted = [node for node in finals if node.is_(Flag.ACCEPTED)]
+    standing = [node for node in finals if not node.is_(Flag.REJECTED)]
+    best = NO_NODE
+    highest = -math.inf
+    for node in accepted or standing or finals:
+        value = -1.0 if isnan(node.value) else node.value
+        if value > highest:
+            best, highest = node.ordinal, value
+    return best

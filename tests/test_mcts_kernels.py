@@ -1,0 +1,275 @@
+from collections.abc import Callable, Sequence
+from math import nan
+from random import Random
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcts import kernels
+from mcts.tree import NO_NODE, Flag
+
+FIELDS = ("visits", "draws", "value_sum", "value", "depth", "flags", "prior")
+GARBAGE = 0xA5
+
+quarters = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+values = st.one_of(quarters, st.floats(0, 1, width=32))
+seeds = st.integers(0, 2**64 - 1)
+nodes = st.tuples(
+    st.integers(0, 2**16),  # picks the parent
+    st.integers(0, 4),  # visits
+    st.integers(0, 3),  # draws
+    values,
+    values,  # value_sum
+    st.sampled_from([0, 0, 0, int(Flag.CLOSED), int(Flag.FINAL | Flag.CLOSED)]),
+)
+
+
+@st.composite
+def trees(draw: st.DrawFn, *, expanded: bool = False, valued: bool = True) -> list[naive.Node]:
+    """A tree of any shape, its nodes in order of creation; `expanded` closes what is exhausted, as MCTS* leaves it."""
+    tree = [naive.Node(0, value=draw(values), visits=draw(st.integers(0, 6)), draws=draw(st.integers(0, 6)))]
+    for ordinal, (pick, visits, draws, value, value_sum, flags) in enumerate(
+        draw(st.lists(nodes, max_size=24)), start=1
+    ):
+        open_nodes = [node for node in tree if not node.flags] or tree[:1]
+        parent = open_nodes[pick % len(open_nodes)]
+        node = naive.Node(ordinal, parent, flags=flags if ordinal > 1 else 0, prior=0.5)
+        node.visits, node.draws, node.value, node.value_sum = visits, draws, value, value_sum
+        tree.append(node)
+    if not valued:
+        for node in tree:
+            node.value = draw(st.sampled_from([nan, node.value]))
+    if expanded:
+        for node in reversed(tree):
+            if node.children:
+                node.flags |= Flag.EXPANDED
+                naive.close(node)
+    return tree
+
+
+class Arena:
+    """The records of some trees, scattered over an arena that is full of garbage otherwise."""
+
+    def __init__(self, forest: Sequence[list[naive.Node]], placement: Random) -> None:
+        count = sum(len(tree) for tree in forest)
+        self.nodes = np.zeros(2 * count, kernels.NODE)
+        self.nodes.view(np.uint8)[:] = GARBAGE
+        places = iter(placement.sample(range(2 * count), count))
+        self.id_of = {node: next(places) for tree in forest for node in tree}
+        self.node_at = {place: node for node, place in self.id_of.items()}
+        order = [node for tree in forest for node in tree]
+        placement.shuffle(order)  # trees grow in turns ...
+        order.sort(key=lambda node: node.ordinal)  # ... and parents before children
+        for node in order:
+            parent = NO_NODE if node.parent is None else self.id_of[node.parent]
+            kernels.append_child(self.nodes, parent, self.id_of[node], node.ordinal, node.prior, node.flags)
+            record = self.nodes[self.id_of[node]]
+            for name in ("visits", "draws", "value_sum", "value"):
+                record[name] = getattr(node, name)
+
+    def ids(self, chosen: Sequence[naive.Node]) -> kernels.Ids:
+        return np.asarray([self.id_of[node] for node in chosen], np.int32)
+
+    def assert_equal(self, forest: Sequence[list[naive.Node]]) -> None:
+        for tree in forest:
+            for node in tree:
+                record = self.nodes[self.id_of[node]]
+                for name in FIELDS:
+                    np.testing.assert_array_equal(record[name], getattr(node, name), err_msg=f"{node.ordinal} {name}")
+        unused = np.setdiff1d(np.arange(len(self.nodes)), list(self.node_at))
+        assert np.all(self.nodes.view(np.uint8).reshape(len(self.nodes), -1)[unused] == GARBAGE)
+
+
+def forests(**kind: bool) -> st.SearchStrategy[list[list[naive.Node]]]:
+    return st.lists(trees(**kind), min_size=1, max_size=3)
+
+
+def select(kernel: Callable[..., None], arena: Arena, roots: Sequence[naive.Node], seeds: list[int], *how: float) -> list:
+    chosen = np.full(len(roots), -7, np.int32)
+    kernel(arena.nodes, arena.ids(roots), np.asarray(seeds, np.uint64), *how, chosen)
+    return [None if place == NO_NODE else arena.node_at[int(place)] for place in chosen]
+
+
+@settings(max_examples=60, deadline=None)
+@given(forests(valued=False), st.randoms(use_true_random=False))
+def test_a_new_record_is_clean_and_children_are_chained_in_order_of_creation(forest, placement):
+    arena = Arena(forest, placement)
+    arena.assert_equal(forest)
+    for tree in forest:
+        for node in tree:
+            chained, child = [], int(arena.nodes[arena.id_of[node]]["first_child"])
+            while child != NO_NODE:
+                chained.append(arena.node_at[child])
+                last, child = child, int(arena.nodes[child]["next_sibling"])
+            assert chained == node.children
+            assert arena.nodes[arena.id_of[node]]["last_child"] == (last if chained else NO_NODE)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    forests(expanded=True),
+    st.lists(seeds, min_size=3, max_size=3),
+    st.sampled_from([0.0, 0.5, 1.4]),
+    st.sampled_from([1.0, 2.0]),
+    st.sampled_from([0.0, 0.9]),
+    st.randoms(use_true_random=False),
+)
+def test_select_uct_equals_its_twin_wherever_the_records_lie(forest, seeds, exploration, factor, bonus, placement):
+    roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
+    expected = [
+        naive.select_uct(root, seed, exploration, factor, bonus) for root, seed in zip(roots, seeds, strict=True)
+    ]
+    for _ in range(2):
+        arena = Arena(forest, placement)
+        assert select(kernels.select_uct, arena, roots, seeds, exploration, factor, bonus) == expected
+        arena.assert_equal(forest)
+    for leaf in filter(None, expected):
+        assert not any(node.is_(Flag.CLOSED) for node in leaf.upwards())
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees(expanded=True, valued=False), seeds, st.randoms(use_true_random=False))
+def test_select_uct_passes_over_children_without_a_value(tree, seed, placement):
+    expected = naive.select_uct(tree[0], seed, 0.5, 2.0, 0.9)
+    assert select(kernels.select_uct, Arena([tree], placement), tree[:1], [seed], 0.5, 2.0, 0.9) == [expected]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    forests(),
+    st.lists(seeds, min_size=3, max_size=3),
+    st.sampled_from([0.5, 3.0]),
+    st.sampled_from([0.0, 0.25, 1.0]),
+    st.integers(0, 4),
+    st.randoms(use_true_random=False),
+)
+def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, strength, share, opening, placement):
+    roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
+    expected = [
+        naive.select_prefix(root, seed, strength, share, opening) for root, seed in zip(roots, seeds, strict=True)
+    ]
+    for _ in range(2):
+        arena = Arena(forest, placement)
+        assert select(kernels.select_prefix, arena, roots, seeds, strength, share, opening) == expected
+        arena.assert_equal(forest)
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees(valued=False), seeds, st.randoms(use_true_random=False))
+def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, seed, placement):
+    expected = naive.select_prefix(tree[0], seed, 3.0, 0.0, 0)
+    assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
+
+
+def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():
+    root = naive.Node(0, flags=int(Flag.EXPANDED), value=0.5)
+    children = [naive.Node(ordinal, root, value=0.5) for ordinal in range(1, 5)]
+    arena = Arena([[root, *children]], Random(0))
+    chosen = [select(kernels.select_uct, arena, [root], [seed], 0.5, 2.0, 0.9)[0].ordinal for seed in range(400)]
+    assert min(chosen.count(child.ordinal) for child in children) > 60
+
+
+def test_the_factor_under_the_root_of_the_bound_can_decide_the_choice():
+    root = naive.Node(0, flags=int(Flag.EXPANDED), visits=20)
+    tried = naive.Node(1, root, visits=16, value=0.875)
+    fresh = naive.Node(2, root, visits=4, value=0.5)
+    arena = Arena([[root, tried, fresh]], Random(0))
+    assert select(kernels.select_uct, arena, [root], [0], 0.75, 1.0, 0.9) == [tried]
+    assert select(kernels.select_uct, arena, [root], [0], 0.75, 2.0, 0.9) == [fresh]
+
+
+@settings(max_examples=80, deadline=None)
+@given(forests(), st.data(), st.randoms(use_true_random=False))
+def test_credit_equals_its_twin_and_leaves_what_is_above_the_prefix_alone(forest, data, placement):
+    arena = Arena(forest, placement)
+    for _ in range(2):
+        leaves, prefixes, evidence = [], [], []
+        for tree in forest:
+            leaves.append(data.draw(st.sampled_from(tree)))
+            prefixes.append(data.draw(st.sampled_from(list(leaves[-1].upwards()))))
+            evidence.append(data.draw(st.floats(0, 1)))
+        kernels.credit(arena.nodes, arena.ids(leaves), arena.ids(prefixes), np.asarray(evidence))
+        for leaf, prefix, amount in zip(leaves, prefixes, evidence, strict=True):
+            naive.credit(leaf, prefix, amount)
+        arena.assert_equal(forest)
+
+
+@settings(max_examples=80, deadline=None)
+@given(forests(), st.data(), st.randoms(use_true_random=False))
+def test_backup_child_mean_equals_its_twin(forest, data, placement):
+    arena = Arena(forest, placement)
+    for _ in range(3):
+        leaves = [data.draw(st.sampled_from(tree)) for tree in forest]
+        kernels.backup_child_mean(arena.nodes, arena.ids(leaves))
+        for leaf in leaves:
+            naive.backup_child_mean(leaf)
+        arena.assert_equal(forest)
+
+
+@settings(max_examples=80, deadline=None)
+@given(forests(), st.data(), st.randoms(use_true_random=False))
+def test_close_equals_its_twin(forest, data, placement):
+    for tree in forest:
+        for node in tree:
+            node.flags |= Flag.EXPANDED if data.draw(st.integers(0, 3)) else 0
+    arena = Arena(forest, placement)
+    for leaves in zip(*(reversed(tree) for tree in forest), strict=False):
+        kernels.close(arena.nodes, arena.ids(leaves))
+        for leaf in leaves:
+            naive.close(leaf)
+        arena.assert_equal(forest)
+
+
+@st.composite
+def verified_trees(draw: st.DrawFn) -> tuple[list[int], list[bool], list[bool], list[int]]:
+    """Parents, correct and wrong leaves, and how often each node was drawn."""
+    picks = draw(st.lists(st.integers(0, 2**16), min_size=1, max_size=30))
+    parent = [NO_NODE, *(pick % (n + 1) if pick % 3 else n for n, pick in enumerate(picks))]
+    verdicts = draw(st.lists(st.sampled_from("cwwu"), min_size=len(parent), max_size=len(parent)))
+    is_leaf = [n not in parent for n in range(len(parent))]
+    correct = [leaf and verdict == "c" for leaf, verdict in zip(is_leaf, verdicts, strict=True)]
+    wrong = [leaf and verdict == "w" for leaf, verdict in zip(is_leaf, verdicts, strict=True)]
+    return parent, correct, wrong, draw(st.lists(st.integers(0, 3), min_size=len(parent), max_size=len(parent)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(verified_trees())
+def test_infer_labels_equals_the_released_algorithm(tree):
+    parent, correct, wrong, _ = tree
+    remaining, hard, progress = (
+        np.full(len(parent), 7, np.int32),
+        np.full(len(parent), 7, np.float32),
+        np.full(len(parent), 7, np.float32),
+    )
+    kernels.infer_labels(
+        np.asarray(parent, np.int32), np.asarray(correct), np.asarray(wrong), remaining, hard, progress
+    )
+    expected = naive.infer_labels(parent, correct, wrong)
+    for found, twin in zip((remaining, hard, progress), expected, strict=True):
+        np.testing.assert_array_equal(found, twin)
+
+
+@settings(max_examples=200, deadline=None)
+@given(verified_trees())
+def test_success_rates_equal_their_twin(tree):
+    parent, correct, wrong, draws = tree
+    rates = np.full(len(parent), 7, np.float32)
+    kernels.success_rates(
+        np.asarray(parent, np.int32),
+        np.asarray(correct),
+        np.asarray(wrong),
+        np.asarray(draws, np.int32),
+        rates,
+    )
+    np.testing.assert_array_equal(rates, naive.success_rates(parent, correct, wrong, draws))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**63, 2**64 - 1])
+def test_ties_fall_by_splitmix64(seed):
+    ordinals = [0, 1, 2, 77, 2**31 - 1]
+    assert [int(kernels._tie_break(np.uint64(seed), ordinal)) for ordinal in ordinals] == [
+        naive.tie_break(seed, ordinal) for ordinal in ordinals
+    ]
