@@ -32,13 +32,13 @@ class Tree:
 
     Attributes:
         nodes: Arena ids in order of creation; `nodes[0]` is the root.
-        children: (parent, token ids, text) -> child, so that a step drawn twice is one node.
+        children: (parent, token ids, text, end) -> child, so that a step drawn twice is one node.
     """
 
     problem: Problem
     seed: int
     nodes: list[int] = field(default_factory=list)
-    children: dict[tuple[int, tuple[int, ...], str], int] = field(default_factory=dict)
+    children: dict[tuple[int, tuple[int, ...], str, StepEnd], int] = field(default_factory=dict)
 
     @property
     def root(self) -> int:
@@ -209,19 +209,19 @@ class Forest:
 
     def _graft(self, tree: Tree, node: int, continuation: Continuation) -> int:
         for step in continuation:
-            key = (node, step.token_ids, step.text)
+            key = (node, step.token_ids, step.text, step.end)
             child = tree.children.get(key)
             if child is None:
-                depth = int(self._records[node]["depth"]) + 1
-                child = self._append(tree, node, step, exp(sum(step.logprobs)), self._flags_of(step, depth))
+                child = self._append(tree, node, step, exp(sum(step.logprobs)), self._flags_of(step, node))
                 tree.children[key] = child
             node = child
         return node
 
-    def _flags_of(self, step: Step, depth: int) -> int:
+    def _flags_of(self, step: Step, parent: int) -> int:
         if step.end is StepEnd.FINAL:
             return Flag.FINAL | Flag.CLOSED
-        dead = step.end is StepEnd.TRUNCATED or not step.text or depth >= self.max_depth
+        too_deep = self._records[parent]["depth"] + 1 >= self.max_depth
+        dead = step.end is StepEnd.TRUNCATED or not step.text or too_deep or not self.is_open(parent)
         return Flag.CLOSED if dead else 0
 
     def _append(self, tree: Tree, parent: int, step: Step | None, prior: float, flags: int) -> int:
@@ -242,8 +242,10 @@ class Forest:
         self._free.extend(range(2 * old - 1, old - 1, -1))
 
     def _check(self, tree: Tree, node: int) -> bool | None:
-        if self.checker is None or not self.is_final(node):
+        if self.checker is None:
             return None
+        if not self.is_final(node):
+            return False
         accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
         self._records[node]["flags"] |= Flag.ACCEPTED if accepted else Flag.REJECTED
         return accepted

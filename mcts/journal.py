@@ -11,10 +11,11 @@ from hashlib import blake2b
 from typing import BinaryIO
 from zlib import crc32
 
+from mcts.errors import InputError
 from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values
 
 
-class JournalError(ValueError):
+class JournalError(InputError):
     """The journal is damaged, or was written by another configuration."""
 
 

@@ -95,6 +95,9 @@ class Scheduler:
         max_tokens: Limit per continuation.
         trees_at_once: Trees in flight; a new problem is drawn in when one finishes.
         journal: Where replies are recorded and replayed from.
+
+    Raises:
+        ValueError: There is no room for a single tree.
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class Scheduler:
         trees_at_once: int = 256,
         journal: Journal | None = None,
     ) -> None:
+        if trees_at_once < 1:
+            raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")
         self._policy = policy
         self._scorer = scorer
         self._forest = Forest(max_depth=max_depth, checker=checker)
@@ -123,13 +128,15 @@ class Scheduler:
             ValueError: Two queries have the same search name and problem id.
         """
         queue = iter(queries)
+        names: set[str] = set()
         active: dict[str, _Walk] = {}
         ready: list[_Walk] = []
         while True:
             for query in islice(queue, self._trees_at_once - len(active)):
                 walk = self._plant(query)
-                if walk.name in active:
+                if walk.name in names:
                     raise ValueError(f"{walk.name} is searched twice: expected each problem once per strategy")
+                names.add(walk.name)
                 active[walk.name] = walk
                 ready.append(walk)
             if not active:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mcts.types import Problem, State, Step, StepEnd
 from policy.base import PolicySize, create
+from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration
 from policy.prompts import PromptFormat
 from policy.train import TrainPolicy
@@ -107,13 +107,6 @@ def task_settings(config: Config) -> dict[str, Any]:
     return {"name": config.task.name, "options": config.task.options}
 
 
-def load_tokenizer(policy: Path) -> Any:
-    """The tokenizer of a checkpoint directory."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(policy, local_files_only=True)
-
-
 def reporter(advance: Callable[..., None]) -> Callable[[int, int, float], None]:
     """A training callback that shows steps and loss on a progress bar."""
     return lambda step, total, loss: advance(step, f"loss {loss:.4f}", total)
@@ -122,7 +115,7 @@ def reporter(advance: Callable[..., None]) -> Callable[[int, int, float], None]:
 def _cached(config: Config, kind: str, settings: dict[str, Any], make: Callable[[Path], None]) -> Path:
     """The directory that `make` fills, made once for these settings and this source code."""
     key = provenance.digest([settings, _sources()])[:16]
-    target = Path(config.cache).expanduser() / f"{config.task.name}-{kind}-{key}"
+    target = Path(config.cache or Path.home() / ".cache/regrow") / f"{config.task.name}-{kind}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic.directory(target) as folder:
@@ -132,10 +125,10 @@ def _cached(config: Config, kind: str, settings: dict[str, Any], make: Callable[
 
 def _sources() -> Sequence[str]:
     """Digests of the code that makes base models, so that a cache of older code is not used."""
-    digests = []
+    digests: list[str] = []
     for name in _MAKERS:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
-        digests.extend(provenance.digest_file(path) for path in sorted(Path(os.path.dirname(spec.origin)).glob("*.py")))
+        digests.extend(provenance.digest_file(path) for path in sorted(Path(spec.origin).parent.glob("*.py")))
     return digests

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import contextmanager
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ class TaskChecker:
     def __init__(self, task: Task) -> None:
         self._task = task
 
-    def check(self, problem: Problem, steps: tuple[Step, ...]) -> bool:
+    def check(self, problem: Problem, steps: Sequence[Step]) -> bool:
         """Whether the task accepts the solution."""
         return self._task.check(problem, [step.text for step in steps])
 
@@ -45,7 +44,7 @@ def checker_of(config: Config, task: Task) -> Checker | None:
     """
     match config.evaluate.selected_by:
         case "checker" if not task.is_checkable:
-            raise InputError(f"config evaluate.selected_by=checker: task {task.name} has no checker, expected prm or auto")
+            raise InputError(f"config evaluate.selected_by=checker: {task.name} has no checker, expected prm or auto")
         case "checker":
             return TaskChecker(task)
         case "auto":

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from regrow.config import Config
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
-_OVERRIDE = re.compile(r"[~+]{0,2}[A-Za-z_][\w./@:-]*(=.*)?", re.DOTALL)
+_OVERRIDE = re.compile(r"\+{0,2}[A-Za-z_][\w./@:-]*=.*|~[\w./@:-]+(=.*)?", re.DOTALL)
+_FLAGS_WITH_VALUE = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,10 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
 
 def _split(name: str, words: list[str]) -> tuple[str | None, list[str]]:
     """Separate the question from the overrides: it has a space, or does not look like `key=value` or a flag."""
-    questions, overrides = [], []
-    for word in words:
-        is_override = word.startswith("-") or ("=" in word and _OVERRIDE.fullmatch(word) and " " not in word.split("=")[0])
+    questions: list[str] = []
+    overrides: list[str] = []
+    for before, word in pairwise(["", *words]):
+        is_override = before in _FLAGS_WITH_VALUE or word.startswith("-") or _OVERRIDE.fullmatch(word)
         (overrides if is_override else questions).append(word)
     if not COMMANDS[name].takes_question and questions:
         raise InputError(f"{questions[0]!r}: `regrow {name}` takes key=value overrides only; see regrow {name} --help")
@@ -131,7 +134,13 @@ def _overview() -> str:
 def _help(name: str) -> str:
     command = COMMANDS[name]
     argument = " [QUESTION]" if command.takes_question else ""
-    lines = [f"regrow {name}: {command.summary}", "", f"usage: regrow {name}{argument} [key=value ...]", "", "examples:"]
+    lines = [
+        f"regrow {name}: {command.summary}",
+        "",
+        f"usage: regrow {name}{argument} [key=value ...]",
+        "",
+        "examples:",
+    ]
     lines += [f"  {example}" for example in command.examples]
     lines += ["", "config groups (choose with GROUP=NAME):"]
     for group in sorted(files("conf").iterdir(), key=lambda entry: entry.name):

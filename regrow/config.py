@@ -159,7 +159,7 @@ class Config:
     output: str = "text"
     tree: bool = False
     problems: str | None = None
-    cache: str = "${oc.env:REGROW_CACHE,~/.cache/regrow}"
+    cache: str | None = "${oc.env:REGROW_CACHE,null}"
     task: TaskConfig = field(default_factory=TaskConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)

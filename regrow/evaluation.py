@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from mcts.search import BestOfN, Search
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, SearchTree
 from mcts.types import Outcome, Score, State, Step, Ticket, Values
-from prm.quality import measure
+from prm.quality import PrmQuality, measure
 from regrow.config import SchedulerConfig
 from regrow.grow import grow
 from regrow.report import EvalRow, eval_row
@@ -125,7 +124,7 @@ def texts(steps: Iterable[Step]) -> list[str]:
 
 def prm_quality(
     scorer: StepScorer, task: Task, problems: Sequence[GradedProblem], trees: Sequence[SearchTree], target: str
-) -> dict[str, Any] | None:
+) -> PrmQuality | None:
     """Hold the scorer against the exact truth at every step of the solutions in `trees`; None where no truth is known.
 
     Args:
@@ -153,9 +152,7 @@ def prm_quality(
             v_star.append(truth.values[k])
             reachable.append(truth.reachable[k])
             depth.append(k + 1)
-    return measure(
-        np.asarray(predicted), np.asarray(v_star), np.asarray(reachable), np.asarray(depth), target=target
-    )
+    return measure(np.asarray(predicted), np.asarray(v_star), np.asarray(reachable), np.asarray(depth), target=target)
 
 
 def score_all(scorer: StepScorer, states: Sequence[State]) -> list[Values]:
@@ -166,5 +163,3 @@ def score_all(scorer: StepScorer, states: Sequence[State]) -> list[Values]:
     while len(replies) < len(states):
         replies.update((ticket.number, values) for ticket, values in scorer.poll(math.inf))
     return [replies[i] for i in range(len(states))]
-
-

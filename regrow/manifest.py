@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from mcts.errors import InputError
 from regrow import atomic, provenance
 
 SCHEMA = 1
@@ -83,30 +84,28 @@ class Run:
         self.manifest = manifest
         self._lock = lock
 
-    def stage(
-        self, name: str, *, inputs: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]
-    ) -> Stage:
+    def stage(self, name: str, *, inputs: Mapping[str, Any], work: Callable[[Path], Mapping[str, Any]]) -> Stage:
         """Do `work` once: give it an empty folder that becomes `folder/name` when it returns its result.
 
         Args:
             name: Relative folder, such as `round-1/search`.
             inputs: JSON values the work depends on. A done stage with equal inputs is returned as it is.
-            work: Fills the folder and returns a JSON object.
+            work: Fills the folder and returns a JSON object (no NaN: None says "not known").
 
         Raises:
-            ValueError: The stage was done from other inputs, or its folder is not a stage's.
+            InputError: The stage was done from other inputs, or its folder is not a stage's.
         """
         inputs = _plain(inputs)
         if (done := self.stage_done(name)) is not None:
             if differences := _differences(done.inputs, inputs, frozenset()):
-                raise ValueError(f"{done.folder} was made from other inputs: {differences}; {_anew(self.folder)}")
+                raise InputError(f"{done.folder} was made from other inputs: {differences}; {_anew(self.folder)}")
         else:
             done = self._do(name, inputs, work)
         shutil.rmtree(self._scratch(name), ignore_errors=True)
         return done
 
     def stage_done(self, name: str) -> Stage | None:
-        """The finished stage `name`, or None. Raises `ValueError` if its folder has no readable `stage.json`."""
+        """The finished stage `name`, or None. Raises `InputError` if its folder has no readable `stage.json`."""
         folder = self.folder / name
         if not folder.exists():
             return None
@@ -133,7 +132,8 @@ class Run:
         return stage
 
     def _scratch(self, name: str) -> Path:
-        return self.folder / ".scratch" / name
+        stage = self.folder / name
+        return stage.with_name(f".{stage.name}.scratch")
 
     def close(self) -> None:
         """Let other processes have the run directory."""
@@ -157,13 +157,13 @@ def open_run(folder: Path, command: str, config: Mapping[str, Any], *, ignore: C
         ignore: Dotted keys of the config (with all beneath) in which a later start may differ.
 
     Raises:
-        ValueError: Not writable, held by another process, a broken manifest, or one of another command or config.
+        InputError: Not writable, held by another process, a broken manifest, or one of another command or config.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _hold(folder)
     except OSError as error:
-        raise ValueError(f"run.dir={folder} is not writable ({error.strerror}), expected a folder of yours") from error
+        raise InputError(f"run.dir={folder} is not writable ({error.strerror}), expected a folder of yours") from error
     try:
         return Run(folder, _manifest(folder, command, _plain(config), frozenset(ignore)), lock)
     except BaseException:
@@ -180,7 +180,7 @@ def _hold(folder: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip() or "unknown"
         lock.close()
-        raise ValueError(
+        raise InputError(
             f"run.dir={folder} is in use by process {holder}: wait for it or use another run.dir"
         ) from error
     lock.truncate(0)
@@ -199,11 +199,11 @@ def _manifest(folder: Path, command: str, config: dict[str, Any], ignore: frozen
         return manifest
     manifest = Manifest(**_read_object(path, {field.name for field in fields(Manifest)}))
     if manifest.schema != SCHEMA:
-        raise ValueError(f"{path}: schema {manifest.schema}, expected {SCHEMA}; {_anew(folder)}")
+        raise InputError(f"{path}: schema {manifest.schema}, expected {SCHEMA}; {_anew(folder)}")
     if manifest.command != command:
-        raise ValueError(f"{folder} belongs to `{manifest.command}`, not `{command}`; {_anew(folder)}")
+        raise InputError(f"{folder} belongs to `{manifest.command}`, not `{command}`; {_anew(folder)}")
     if differences := _differences(manifest.config, config, ignore):
-        raise ValueError(f"{folder} was started with another config: {differences}; {_anew(folder)}")
+        raise InputError(f"{folder} was started with another config: {differences}; {_anew(folder)}")
     return manifest
 
 
@@ -211,9 +211,9 @@ def _read_object(path: Path, keys: set[str]) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is not readable JSON; {_anew(path.parent)}") from error
+        raise InputError(f"{path} is not readable JSON; {_anew(path.parent)}") from error
     if not isinstance(found, dict) or set(found) != keys:
-        raise ValueError(f"{path} is broken, expected an object with {', '.join(sorted(keys))}; {_anew(path.parent)}")
+        raise InputError(f"{path} is broken, expected an object with {', '.join(sorted(keys))}; {_anew(path.parent)}")
     return found
 
 
@@ -230,7 +230,7 @@ def _differences(before: dict[str, Any], now: dict[str, Any], ignore: frozenset[
     return "; ".join(found[:_NAMED_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+def _flat(value: object, prefix: str = "") -> dict[str, str]:
     """Dotted key -> JSON of the leaf."""
     if not isinstance(value, dict) or (prefix and not value):
         return {prefix: json.dumps(value, ensure_ascii=False)}

@@ -41,7 +41,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """BLAKE2b of the canonical JSON of `value`: equal for equal content, whatever the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mcts.errors import InputError
 from mcts.scheduler import Query
 from mcts.seeds import seed_of
 from mcts.types import Outcome
+from policy.checkpoint import load_tokenizer
 from policy.examples import from_demonstration, from_steps
 from policy.prompts import PromptFormat
 from policy.train import TrainPolicy
@@ -28,7 +27,7 @@ from regrow.evaluation import Evaluator, prm_quality, texts
 from regrow.grow import grow
 from regrow.manifest import Run, Stage, open_run
 from regrow.problems import read_problems
-from regrow.progress import console, track
+from regrow.progress import track
 from regrow.report import Report, Round
 from regrow.report_html import write_html
 from regrow.selection import policy_traces, prm_states
@@ -36,8 +35,9 @@ from regrow.tasks.task import GradedProblem, Split
 from regrow.trace_store import read_trees, write_trees
 from regrow.verified import VerifiedTree
 
-IGNORED_DIFFERENCES = ("run", "output", "cache", "tree")
-"""Settings in which a later start of the same run may differ: none of them changes a figure."""
+REPORT_JSON, REPORT_HTML = "report.json", "report.html"
+NOT_RECORDED = ("run", "output", "cache", "tree")
+"""Settings that say where things lie and how they are shown: no figure depends on them, and a later start may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
     Round 0 measures the models to start from. The report is rewritten after every round.
     """
     folder = Path(config.run.dir)
-    with open_run(folder, command, dataclasses.asdict(config), ignore=IGNORED_DIFFERENCES) as run:
+    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
+    with open_run(folder, command, recorded) as run:
         loop = Loop(config, run)
+        if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
+            console.print(f"{folder} is finished: nothing is done again")
         models = loop.start()
         rounds = [loop.measure(0, models, {}, tokens=0)]
         for number in range(1, count + 1):
@@ -101,7 +104,7 @@ class Loop:
         held_out = {graded.problem.question for graded in self.held_out}
         for graded in problems:
             if graded.problem.question in held_out:
-                raise InputError(f"problem {graded.problem.id} is held out for evaluation, expected training problems only")
+                raise InputError(f"problem {graded.problem.id} is held out for evaluation, expected training problems")
         return problems
 
     # --- stages -----------------------------------------------------------------------------------------------------
@@ -109,21 +112,18 @@ class Loop:
     def start(self) -> Models:
         """The models of round 0: given by path, or the base policy and PRM 0."""
         config = self.config
-        policy = Path(config.policy.path) if config.policy.path else self._copied("policy", self._base_policy())
-        prm = Path(config.prm.path) if config.prm.path else self._copied("prm", base.prm_zero(config, self.task, policy))
+        policy = Path(config.policy.path or self._copied("policy", lambda: base.base_policy(config, self.task)))
+        prm = Path(config.prm.path or self._copied("prm", lambda: base.prm_zero(config, self.task, policy)))
         return Models(policy, prm)
 
-    def _base_policy(self) -> Path:
-        return base.base_policy(self.config, self.task)
-
-    def _copied(self, name: str, source: Path) -> Path:
+    def _copied(self, name: str, fitted: Callable[[], Path]) -> Path:
         """Keep a cached model in the run directory, so that the run stands on its own."""
 
         def copy(folder: Path) -> dict[str, Any]:
-            shutil.copytree(source, folder, dirs_exist_ok=True)
+            shutil.copytree(fitted(), folder, dirs_exist_ok=True)
             return {}
 
-        return self.run.stage(f"round-0/{name}", inputs={"source": source.name}, work=copy).folder
+        return self.run.stage(f"round-0/{name}", inputs={}, work=copy).folder
 
     def search(self, number: int, models: Models) -> Stage:
         """Grow a tree for each fresh problem. No gold answer is in reach."""
@@ -181,7 +181,7 @@ class Loop:
         seed = seed_of(config.seed, "policy", number)
 
         def work(folder: Path) -> dict[str, Any]:
-            tokenizer = base.load_tokenizer(models.policy)
+            tokenizer = load_tokenizer(models.policy)
             selected = policy_traces(
                 read_trees(traces.folder), self.task, per_problem=config.round.traces_per_problem, seed=seed
             )
@@ -263,8 +263,8 @@ class Loop:
     def report(self, command: str, rounds: Sequence[Round]) -> Report:
         """Write `report.json` and `report.html`."""
         report = Report.of(command, self.run.manifest, self.config.seed, rounds)
-        atomic.write_json(self.run.folder / "report.json", report.as_dict())
-        write_html(report.as_dict(), self.run.folder / "report.html")
+        atomic.write_json(self.run.folder / REPORT_JSON, report.as_dict())
+        write_html(report.as_dict(), self.run.folder / REPORT_HTML)
         return report
 
     # --- names ------------------------------------------------------------------------------------------------------

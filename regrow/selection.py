@@ -1,8 +1,8 @@
-"""Which traces are learned from: a few canonical correct solutions a problem for the policy, labelled steps for the PRM."""
+"""Which traces are learned from: a few correct solutions a problem for the policy, labelled steps for the PRM."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mcts.labels import StepLabels
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Step
-from prm.labels import LabelledState, from_tree
+from prm.labels import LabelledState, from_tree, select
 from regrow.tasks.task import Task
 from regrow.verified import VerifiedTree
 
@@ -33,14 +33,10 @@ def policy_traces(trees: Iterable[VerifiedTree], task: Task, *, per_problem: int
     return traces
 
 
-def prm_states(trees: Sequence[VerifiedTree], kind: str, *, per_problem: int, seed: int) -> list[LabelledState]:
-    """Labelled paths of all trees that have any label; at most `per_problem` a problem, chosen by hash."""
-    chosen: list[LabelledState] = []
-    for verified in trees:
-        states = from_tree(verified.tree, node_labels(verified.labels, kind))
-        states.sort(key=lambda state: seed_of(seed, state.state.problem.id, *(s.text for s in state.state.steps)))
-        chosen.extend(states[:per_problem])
-    return chosen
+def prm_states(trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, seed: int) -> list[LabelledState]:
+    """Labelled paths of all trees that have any label, each node labelled once; at most `per_problem` a problem."""
+    states = (state for verified in trees for state in from_tree(verified.tree, node_labels(verified.labels, kind)))
+    return select(states, per_problem=per_problem, seed=seed)
 
 
 def node_labels(labels: StepLabels, kind: str) -> NDArray[np.float32]:

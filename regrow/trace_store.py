@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mcts.errors import InputError
 from mcts.labels import StepLabels
 from mcts.tree import SearchTree
 from mcts.types import Outcome, Problem, Spent, Step, StepEnd
@@ -75,7 +76,7 @@ NODES_SCHEMA = pa.schema(
     ],
     metadata=_METADATA,
 )
-"""One row a node, parents first. The root's text, token_ids, logprobs and end are null; outcome is null where unjudged."""
+"""One row a node, parents first. Null: the root's text, token_ids, logprobs and end; outcome where unjudged."""
 
 _TREE_ARRAYS = ("parent", "visits", "value_sum", "value", "prior", "flags")
 _LABEL_ARRAYS = ("remaining", "hard", "progress", "soft")
@@ -104,7 +105,7 @@ def write_trees(folder: Path, trees: Iterable[VerifiedTree]) -> int:
 
 
 def read_trees(folder: Path) -> list[VerifiedTree]:
-    """All trees of `folder`, in the order they were written. Raises `ValueError` as `iter_trees` does."""
+    """All trees of `folder`, in the order they were written. Raises `InputError` as `iter_trees` does."""
     return list(iter_trees(folder))
 
 
@@ -112,14 +113,14 @@ def iter_trees(folder: Path) -> Iterator[VerifiedTree]:
     """Stream the trees of `folder`, one row group in memory.
 
     Raises:
-        ValueError: A file is missing or not parquet, of another schema version, or lacks a column.
+        InputError: A file is missing or not parquet, of another schema version, or lacks a column.
     """
     with (
         _open(folder / PROBLEMS_FILE, PROBLEMS_SCHEMA) as problems,
         _open(folder / NODES_FILE, NODES_SCHEMA) as nodes,
     ):
         if problems.num_row_groups != nodes.num_row_groups:
-            raise ValueError(
+            raise InputError(
                 f"{folder / NODES_FILE}: {nodes.num_row_groups} row groups, expected {problems.num_row_groups} "
                 f"as in {PROBLEMS_FILE}"
             )
@@ -179,14 +180,14 @@ def _depths(parent: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _open(path: Path, expected: pa.Schema) -> pq.ParquetFile:
     if not path.is_file():
-        raise ValueError(f"{path} is missing, expected a trace store ({PROBLEMS_FILE} and {NODES_FILE})")
+        raise InputError(f"{path} is missing, expected a trace store ({PROBLEMS_FILE} and {NODES_FILE})")
     try:
         opened = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a readable parquet file, expected a trace store") from error
+        raise InputError(f"{path} is not a readable parquet file, expected a trace store") from error
     try:
         _check(path, opened.schema_arrow, expected)
-    except ValueError:
+    except InputError:
         opened.close()
         raise
     return opened
@@ -195,18 +196,18 @@ def _open(path: Path, expected: pa.Schema) -> pq.ParquetFile:
 def _check(path: Path, found: pa.Schema, expected: pa.Schema) -> None:
     version = (found.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
     if version != str(SCHEMA_VERSION):
-        raise ValueError(f"{path}: schema version {version}, expected {SCHEMA_VERSION}")
+        raise InputError(f"{path}: schema version {version}, expected {SCHEMA_VERSION}")
     for field in expected:
         if field.name not in found.names:
-            raise ValueError(f"{path}: column {field.name!r} is missing, expected {field.type} in version {version}")
+            raise InputError(f"{path}: column {field.name!r} is missing, expected {field.type} in version {version}")
         if (kind := found.field(field.name).type) != field.type:
-            raise ValueError(f"{path}: column {field.name!r} is {kind}, expected {field.type}")
+            raise InputError(f"{path}: column {field.name!r} is {kind}, expected {field.type}")
 
 
 def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[VerifiedTree]:
     sizes = problems.column("nodes").to_numpy()
     if not np.array_equal(nodes.column("tree").to_numpy(), np.repeat(problems.column("tree").to_numpy(), sizes)):
-        raise ValueError(f"{folder / NODES_FILE}: rows do not follow {PROBLEMS_FILE}, expected the trees in its order")
+        raise InputError(f"{folder / NODES_FILE}: rows do not follow {PROBLEMS_FILE}, expected the trees in its order")
     arrays = {name: nodes.column(name).to_numpy() for name in _TREE_ARRAYS + _LABEL_ARRAYS}
     steps = _steps(nodes)
     outcomes = nodes.column("outcome").to_pylist()

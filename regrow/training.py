@@ -7,7 +7,7 @@ from pathlib import Path
 
 from regrow.config import Config
 from regrow.report import Report
-from regrow.rounds import run_rounds
+from regrow.rounds import REPORT_HTML, run_rounds
 
 
 def train(config: Config) -> None:
@@ -25,6 +25,6 @@ def _tell(config: Config, report: Report) -> None:
         print(json.dumps(report.as_dict()))
         return
     for row in report.rounds:
-        shares = "  ".join(f"{name} {cell['accuracy']:.3f}" for name, cell in row.eval.items())
+        shares = "  ".join(f"{name} {cell.accuracy:.3f}" for name, cell in row.eval.items())
         print(f"round {row.round}: {shares}")
-    print(f"report: {Path(config.run.dir) / 'report.html'}")
+    print(f"report: {Path(config.run.dir) / REPORT_HTML}")

@@ -62,7 +62,7 @@ class Node:
             yield from child.preorder()
 
 
-# --- kernels ------------------------------------------------------------------------------------------------------------
+# --- kernels ----------------------------------------------------------------------------------------------------------
 
 
 def tie_break(seed: int, ordinal: int) -> int:
@@ -133,7 +133,7 @@ def close(leaf: Node) -> None:
         node.flags |= Flag.CLOSED
 
 
-# --- labels -------------------------------------------------------------------------------------------------------------
+# --- labels -----------------------------------------------------------------------------------------------------------
 
 SENTINEL = 1024
 
@@ -192,7 +192,7 @@ def success_rates(
     return [single(s / d) if d else nan for s, d in zip(successes, drawn, strict=True)]
 
 
-# --- searches -----------------------------------------------------------------------------------------------------------
+# --- searches ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -200,13 +200,14 @@ class Walk:
     """One tree searched on its own: no arena, no scheduler, every reply at once.
 
     Attributes:
+        score: The scorer, or None to search without values.
         check: The checker's verdict on a solution, or None for a task without one.
     """
 
     problem: Problem
     seed: int
     propose: Callable[[Propose], Proposal]
-    score: Callable[[State], Values]
+    score: Callable[[State], Values] | None
     check: Callable[[Sequence[Step]], bool] | None
     max_depth: int
     max_tokens: int
@@ -218,14 +219,10 @@ class Walk:
         steps = [above.step for above in node.upwards() if above.step is not None]
         return State(self.problem, (*reversed(steps), *beyond))
 
-    def draw(
-        self, node: Node, width: int, until: Until, temperature: float, beyond: tuple[Step, ...] = ()
-    ) -> Proposal:
+    def draw(self, node: Node, width: int, until: Until, temperature: float, beyond: tuple[Step, ...] = ()) -> Proposal:
         seed = seed_of(self.seed, self.tickets, "draw")
         self.tickets += 1
-        proposal = self.propose(
-            Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed)
-        )
+        proposal = self.propose(Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed))
         tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
         self.spent += Spent(tokens_generated=tokens, policy_calls=1)
         if not beyond:
@@ -234,6 +231,8 @@ class Walk:
 
     def value(self, node: Node, beyond: tuple[Step, ...] = ()) -> float:
         self.tickets += 1
+        if self.score is None:
+            return nan
         state = self.state(node, beyond)
         values = self.score(state)
         tokens = sum(len(step.token_ids) for step in state.steps)
@@ -262,9 +261,7 @@ class Walk:
         node = Node(len(self.nodes), parent, step, prior=single(math.exp(sum(step.logprobs))))
         if step.end is StepEnd.FINAL:
             node.flags = Flag.FINAL | Flag.CLOSED
-        elif (
-            step.end is StepEnd.TRUNCATED or not step.text or node.depth >= self.max_depth or parent.is_(Flag.CLOSED)
-        ):
+        elif step.end is StepEnd.TRUNCATED or not step.text or node.depth >= self.max_depth or parent.is_(Flag.CLOSED):
             node.flags = Flag.CLOSED
         self.nodes.append(node)
         return node
@@ -290,13 +287,12 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
 
 
 def _draw_solutions(walk: Walk, prefix: Node, width: int, temperature: float) -> None:
-    leaves = [
-        walk.grow(prefix, continuation) for continuation in walk.draw(prefix, width, Until.END, temperature)
-    ]
+    leaves = [walk.grow(prefix, continuation) for continuation in walk.draw(prefix, width, Until.END, temperature)]
     values = [walk.value(leaf) for leaf in leaves]
     verdicts = [walk.verdict(leaf) for leaf in leaves]
     for leaf, value, verdict in zip(leaves, values, verdicts, strict=True):
-        credit(leaf, prefix, value if verdict is None else float(verdict))
+        guess = 0.0 if isnan(value) else value
+        credit(leaf, prefix, guess if verdict is None else float(verdict))
 
 
 def _mcts_star(search: MctsStar, walk: Walk) -> bool:

@@ -14,34 +14,28 @@ from mcts.tree import NO_NODE, Flag
 FIELDS = ("visits", "draws", "value_sum", "value", "depth", "flags", "prior")
 GARBAGE = 0xA5
 
-quarters = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
-values = st.one_of(quarters, st.floats(0, 1, width=32))
 seeds = st.integers(0, 2**64 - 1)
-nodes = st.tuples(
-    st.integers(0, 2**16),  # picks the parent
-    st.integers(0, 4),  # visits
-    st.integers(0, 3),  # draws
-    values,
-    values,  # value_sum
-    st.sampled_from([0, 0, 0, int(Flag.CLOSED), int(Flag.FINAL | Flag.CLOSED)]),
-)
+dice = st.builds(Random, st.integers(0, 2**32))  # sizes shrink; what fills them falls by a seed, which is fast
 
 
 @st.composite
 def trees(draw: st.DrawFn, *, expanded: bool = False, valued: bool = True) -> list[naive.Node]:
     """A tree of any shape, its nodes in order of creation; `expanded` closes what is exhausted, as MCTS* leaves it."""
-    tree = [naive.Node(0, value=draw(values), visits=draw(st.integers(0, 6)), draws=draw(st.integers(0, 6)))]
-    for ordinal, (pick, visits, draws, value, value_sum, flags) in enumerate(
-        draw(st.lists(nodes, max_size=24)), start=1
-    ):
-        open_nodes = [node for node in tree if not node.flags] or tree[:1]
-        parent = open_nodes[pick % len(open_nodes)]
-        node = naive.Node(ordinal, parent, flags=flags if ordinal > 1 else 0, prior=0.5)
-        node.visits, node.draws, node.value, node.value_sum = visits, draws, value, value_sum
-        tree.append(node)
-    if not valued:
-        for node in tree:
-            node.value = draw(st.sampled_from([nan, node.value]))
+    size, rng, grain = draw(st.integers(0, 30)), draw(dice), draw(st.sampled_from([2, 4, 1 << 20]))
+
+    def value() -> float:
+        return naive.single(rng.randint(0, grain) / grain)
+
+    tree = [naive.Node(0)]
+    for ordinal in range(1, size + 1):
+        open_nodes = [node for node in tree if not node.flags]
+        flags = rng.choice([0, 0, 0, Flag.CLOSED, Flag.FINAL | Flag.CLOSED]) if ordinal > 1 else 0
+        tree.append(naive.Node(ordinal, rng.choice(open_nodes), flags=int(flags), prior=0.5))
+    for node in tree:
+        node.visits, node.draws, node.value, node.value_sum = rng.randint(0, 4), rng.randint(0, 3), value(), value()
+        if not valued and rng.random() < 0.5:
+            node.value = nan
+    tree[0].draws += rng.randint(0, 6)
     if expanded:
         for node in reversed(tree):
             if node.children:
@@ -74,11 +68,10 @@ class Arena:
         return np.asarray([self.id_of[node] for node in chosen], np.int32)
 
     def assert_equal(self, forest: Sequence[list[naive.Node]]) -> None:
-        for tree in forest:
-            for node in tree:
-                record = self.nodes[self.id_of[node]]
-                for name in FIELDS:
-                    np.testing.assert_array_equal(record[name], getattr(node, name), err_msg=f"{node.ordinal} {name}")
+        nodes = [node for tree in forest for node in tree]
+        records = self.nodes[self.ids(nodes)]
+        for name in FIELDS:
+            np.testing.assert_array_equal(records[name], [getattr(node, name) for node in nodes], err_msg=name)
         unused = np.setdiff1d(np.arange(len(self.nodes)), list(self.node_at))
         assert np.all(self.nodes.view(np.uint8).reshape(len(self.nodes), -1)[unused] == GARBAGE)
 
@@ -87,14 +80,16 @@ def forests(**kind: bool) -> st.SearchStrategy[list[list[naive.Node]]]:
     return st.lists(trees(**kind), min_size=1, max_size=3)
 
 
-def select(kernel: Callable[..., None], arena: Arena, roots: Sequence[naive.Node], seeds: list[int], *how: float) -> list:
+def select(
+    kernel: Callable[..., None], arena: Arena, roots: Sequence[naive.Node], seeds: list[int], *how: float
+) -> list:
     chosen = np.full(len(roots), -7, np.int32)
     kernel(arena.nodes, arena.ids(roots), np.asarray(seeds, np.uint64), *how, chosen)
     return [None if place == NO_NODE else arena.node_at[int(place)] for place in chosen]
 
 
 @settings(max_examples=60, deadline=None)
-@given(forests(valued=False), st.randoms(use_true_random=False))
+@given(forests(valued=False), dice)
 def test_a_new_record_is_clean_and_children_are_chained_in_order_of_creation(forest, placement):
     arena = Arena(forest, placement)
     arena.assert_equal(forest)
@@ -115,7 +110,7 @@ def test_a_new_record_is_clean_and_children_are_chained_in_order_of_creation(for
     st.sampled_from([0.0, 0.5, 1.4]),
     st.sampled_from([1.0, 2.0]),
     st.sampled_from([0.0, 0.9]),
-    st.randoms(use_true_random=False),
+    dice,
 )
 def test_select_uct_equals_its_twin_wherever_the_records_lie(forest, seeds, exploration, factor, bonus, placement):
     roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
@@ -131,7 +126,7 @@ def test_select_uct_equals_its_twin_wherever_the_records_lie(forest, seeds, expl
 
 
 @settings(max_examples=60, deadline=None)
-@given(trees(expanded=True, valued=False), seeds, st.randoms(use_true_random=False))
+@given(trees(expanded=True, valued=False), seeds, dice)
 def test_select_uct_passes_over_children_without_a_value(tree, seed, placement):
     expected = naive.select_uct(tree[0], seed, 0.5, 2.0, 0.9)
     assert select(kernels.select_uct, Arena([tree], placement), tree[:1], [seed], 0.5, 2.0, 0.9) == [expected]
@@ -144,7 +139,7 @@ def test_select_uct_passes_over_children_without_a_value(tree, seed, placement):
     st.sampled_from([0.5, 3.0]),
     st.sampled_from([0.0, 0.25, 1.0]),
     st.integers(0, 4),
-    st.randoms(use_true_random=False),
+    dice,
 )
 def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, strength, share, opening, placement):
     roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
@@ -158,7 +153,7 @@ def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, s
 
 
 @settings(max_examples=60, deadline=None)
-@given(trees(valued=False), seeds, st.randoms(use_true_random=False))
+@given(trees(valued=False), seeds, dice)
 def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, seed, placement):
     expected = naive.select_prefix(tree[0], seed, 3.0, 0.0, 0)
     assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
@@ -181,40 +176,40 @@ def test_the_factor_under_the_root_of_the_bound_can_decide_the_choice():
     assert select(kernels.select_uct, arena, [root], [0], 0.75, 2.0, 0.9) == [fresh]
 
 
-@settings(max_examples=80, deadline=None)
-@given(forests(), st.data(), st.randoms(use_true_random=False))
-def test_credit_equals_its_twin_and_leaves_what_is_above_the_prefix_alone(forest, data, placement):
+@settings(max_examples=60, deadline=None)
+@given(forests(), dice, dice)
+def test_credit_equals_its_twin_and_leaves_what_is_above_the_prefix_alone(forest, rng, placement):
     arena = Arena(forest, placement)
     for _ in range(2):
         leaves, prefixes, evidence = [], [], []
         for tree in forest:
-            leaves.append(data.draw(st.sampled_from(tree)))
-            prefixes.append(data.draw(st.sampled_from(list(leaves[-1].upwards()))))
-            evidence.append(data.draw(st.floats(0, 1)))
+            leaves.append(rng.choice(tree))
+            prefixes.append(rng.choice(list(leaves[-1].upwards())))
+            evidence.append(rng.random())
         kernels.credit(arena.nodes, arena.ids(leaves), arena.ids(prefixes), np.asarray(evidence))
         for leaf, prefix, amount in zip(leaves, prefixes, evidence, strict=True):
             naive.credit(leaf, prefix, amount)
         arena.assert_equal(forest)
 
 
-@settings(max_examples=80, deadline=None)
-@given(forests(), st.data(), st.randoms(use_true_random=False))
-def test_backup_child_mean_equals_its_twin(forest, data, placement):
+@settings(max_examples=60, deadline=None)
+@given(forests(), dice, dice)
+def test_backup_child_mean_equals_its_twin(forest, rng, placement):
     arena = Arena(forest, placement)
     for _ in range(3):
-        leaves = [data.draw(st.sampled_from(tree)) for tree in forest]
+        leaves = [rng.choice(tree) for tree in forest]
         kernels.backup_child_mean(arena.nodes, arena.ids(leaves))
         for leaf in leaves:
             naive.backup_child_mean(leaf)
         arena.assert_equal(forest)
 
 
-@settings(max_examples=80, deadline=None)
-@given(forests(), st.data(), st.randoms(use_true_random=False))
-def test_close_equals_its_twin(forest, data, placement):
+@settings(max_examples=60, deadline=None)
+@given(forests(), dice, dice)
+def test_close_equals_its_twin(forest, rng, placement):
     for tree in forest:
         for node in tree:
-            node.flags |= Flag.EXPANDED if data.draw(st.integers(0, 3)) else 0
+            node.flags |= Flag.EXPANDED if rng.randint(0, 3) else 0
     arena = Arena(forest, placement)
     for leaves in zip(*(reversed(tree) for tree in forest), strict=False):
         kernels.close(arena.nodes, arena.ids(leaves))
@@ -226,16 +221,14 @@ def test_close_equals_its_twin(forest, data, placement):
 @st.composite
 def verified_trees(draw: st.DrawFn) -> tuple[list[int], list[bool], list[bool], list[int]]:
     """Parents, correct and wrong leaves, and how often each node was drawn."""
-    picks = draw(st.lists(st.integers(0, 2**16), min_size=1, max_size=30))
-    parent = [NO_NODE, *(pick % (n + 1) if pick % 3 else n for n, pick in enumerate(picks))]
-    verdicts = draw(st.lists(st.sampled_from("cwwu"), min_size=len(parent), max_size=len(parent)))
-    is_leaf = [n not in parent for n in range(len(parent))]
-    correct = [leaf and verdict == "c" for leaf, verdict in zip(is_leaf, verdicts, strict=True)]
-    wrong = [leaf and verdict == "w" for leaf, verdict in zip(is_leaf, verdicts, strict=True)]
-    return parent, correct, wrong, draw(st.lists(st.integers(0, 3), min_size=len(parent), max_size=len(parent)))
+    size, rng, length = draw(st.integers(1, 30)), draw(dice), draw(st.sampled_from([1, 3, 30]))
+    parent = [NO_NODE, *(rng.randint(max(0, n - length), n - 1) for n in range(1, size + 1))]
+    verdicts = [rng.choice("cwwu") if n not in parent else "" for n in range(len(parent))]
+    correct, wrong = ([verdict == kind for verdict in verdicts] for kind in "cw")
+    return parent, correct, wrong, [rng.randint(0, 3) for _ in parent]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(verified_trees())
 def test_infer_labels_equals_the_released_algorithm(tree):
     parent, correct, wrong, _ = tree
@@ -252,7 +245,7 @@ def test_infer_labels_equals_the_released_algorithm(tree):
         np.testing.assert_array_equal(found, twin)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(verified_trees())
 def test_success_rates_equal_their_twin(tree):
     parent, correct, wrong, draws = tree

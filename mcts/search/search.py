@@ -20,6 +20,10 @@ class Search(Protocol):
     def name(self) -> str:
         """The name under which results are reported."""
 
+    @property
+    def temperature(self) -> float:
+        """Sampling temperature of its draws."""
+
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Grow `tree` by one simulation; return False when it has nothing more to give."""
 
@@ -32,5 +36,8 @@ def credit_solutions(leaves: list[int], prefix: int) -> Generator[Request | tupl
     """
     values: tuple[float, ...] = yield tuple(Value(leaf) for leaf in leaves)
     verdicts: tuple[bool | None, ...] = yield tuple(Check(leaf) for leaf in leaves)
-    evidence = [value if verdict is None else float(verdict) for value, verdict in zip(values, verdicts, strict=True)]
+    evidence = [
+        float(verdict) if verdict is not None else 0.0 if isnan(value) else value
+        for value, verdict in zip(values, verdicts, strict=True)
+    ]
     yield tuple(Credit(leaf, prefix, e) for leaf, e in zip(leaves, evidence, strict=True))

@@ -25,4 +25,7 @@ def make_task(name: str, **options: object) -> Task:
     for option in options:
         if option not in known:
             raise ValueError(f"task {name}: expected options among {', '.join(known)}, got {option!r}")
-    return factory(**options)
+    try:
+        return factory(**options)
+    except TypeError as error:
+        raise ValueError(f"task {name}: an option has the wrong type, {options}: {error}") from error

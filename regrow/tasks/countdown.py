@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement, islice
 
 from mcts.types import Outcome, Problem
+from regrow.tasks.countdown_slips import SLIPS, Slip
 from regrow.tasks.countdown_truth import (
     Move,
     Numbers,
@@ -18,8 +19,7 @@ from regrow.tasks.countdown_truth import (
     play,
     solution,
 )
-from regrow.tasks.countdown_slips import SLIPS, Slip
-from regrow.tasks.equation import canonical_steps, parse_equation
+from regrow.tasks.equation import canonical_key
 from regrow.tasks.progress import progress_values
 from regrow.tasks.split import problem_id, split_of, stream
 from regrow.tasks.task import Demonstration, GradedProblem, Split, ValuedSteps
@@ -68,7 +68,9 @@ class Countdown:
         sources = [self._games(size, split, stream(self.name, split, seed, size)) for size in self.numbers]
         found = list(islice(_by_turns(sources), count))
         if len(found) < count:
-            raise ValueError(f"countdown: expected at most {len(found)} {split} problems to be asked for, got {count}")
+            raise ValueError(
+                f"countdown: expected count <= {len(found)}, all the {split} problems there are, got {count}"
+            )
         return [_graded(numbers, target) for numbers, target in found]
 
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
@@ -125,12 +127,8 @@ class Countdown:
         )
 
     def canonical(self, steps: Sequence[str]) -> str:
-        """The multiset of operations: what is left over follows from it and differs with the order of the steps."""
-        keys = []
-        for step in steps:
-            equation = parse_equation(step.partition(":")[0])
-            keys.append(equation.ordered().text if equation else " ".join(step.split()))
-        return canonical_steps(keys)
+        """The multiset of operations: what a right step leaves follows from it, but differs with the order."""
+        return canonical_key(move.equation if (move := parse_move(step)) else f"no move: {step}" for step in steps)
 
     def _remaining(self, numbers: Numbers, target: int, parsed: Sequence[Move | None]) -> list[int | None]:
         """[K] the steps still to go after each step; None from the first wrong step on."""
@@ -228,7 +226,7 @@ def _graded(numbers: Numbers, target: int) -> GradedProblem:
     return GradedProblem(Problem(problem_id(Countdown.name, question), question), str(target))
 
 
-def _by_turns[T](sources: Sequence[Iterator[T]]) -> Iterator[T]:
+def _by_turns(sources: Sequence[Iterator[tuple[Numbers, int]]]) -> Iterator[tuple[Numbers, int]]:
     """One item of each source by turns; a source that runs dry drops out."""
     waiting = deque(sources)
     while waiting:

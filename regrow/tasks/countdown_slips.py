@@ -8,7 +8,8 @@ from collections.abc import Callable
 from regrow.tasks.countdown_truth import Move, Numbers, is_reachable, moves, without
 from regrow.tasks.equation import Equation
 
-type Slip = Callable[[Numbers, int, int, random.Random], str | None]
+Slip = Callable[[Numbers, int, int, random.Random], str | None]
+"""Makes a wrong step at a position, from (numbers, target, limit, rng); None if this slip cannot happen there."""
 
 
 def false_equation(numbers: Numbers, target: int, limit: int, rng: random.Random) -> str:
@@ -39,7 +40,7 @@ SLIPS: tuple[Slip, ...] = (false_equation, wrong_numbers, hopeless)
 
 
 def _foreign_operand(numbers: Numbers, limit: int, rng: random.Random) -> str | None:
-    kept, spent, *rest = rng.sample(numbers, len(numbers))
+    kept, _, *rest = rng.sample(numbers, len(numbers))
     foreign = [value for value in range(1, limit + 1) if value not in numbers]
     if not foreign:
         return None

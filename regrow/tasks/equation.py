@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 SIGNS = ("+", "-", "*", "/")
@@ -58,6 +59,11 @@ def parse_equation(text: str) -> Equation | None:
     return Equation(int(left), sign, int(right), int(result))
 
 
-def canonical_steps(steps: list[str]) -> str:
-    """Step keys joined in sorted order: equal for the same multiset of steps in any order."""
-    return " ; ".join(sorted(steps))
+def canonical_key(steps: Iterable[Equation | str]) -> str:
+    """A key that is equal for the same multiset of equations, whatever their order and that of their operands.
+
+    Independent steps may come in any order; the computation is the same. A `str` is a step that is no equation.
+    """
+    return " ; ".join(
+        sorted(step.ordered().text if isinstance(step, Equation) else " ".join(step.split()) for step in steps)
+    )

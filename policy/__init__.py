@@ -1,0 +1,1 @@
+"""The generator: prompts and tokenizers, engines that sample steps, supervised retraining."""

@@ -1,0 +1,123 @@
+"""Policy checkpoints: plain Hugging Face directories, safetensors only, written whole or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
+
+from mcts.errors import InputError
+
+_DECISIVE = ("config.json", "generation_config.json", "tokenizer.json")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+
+
+def load_model(path: Path, attention: str) -> PreTrainedModel:
+    """The causal language model of a checkpoint, in float32, from this directory alone.
+
+    Args:
+        path: A Hugging Face directory.
+        attention: `eager` (quick for one query a row) or `sdpa` (quick for many).
+
+    Raises:
+        InputError: No such directory, no safetensors weights, or unreadable.
+    """
+    _require(path, "*.safetensors", "safetensors weights")
+    _require(path, "config.json", "a config.json")
+    loader: Any = AutoModelForCausalLM
+    try:
+        with _without_progress_bars():
+            model, report = loader.from_pretrained(
+                path,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except _UNREADABLE as error:
+        raise InputError(f"policy {path}: {_first_line(error)}, expected a causal language model") from error
+    if missing := sorted(report["missing_keys"]):
+        raise InputError(f"policy {path}: weights lack {missing[0]} ({len(missing)} missing), expected all")
+    assert isinstance(model, PreTrainedModel)
+    return model
+
+
+def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that a checkpoint's `tokenizer.json` describes.
+
+    `AutoTokenizer` may go by the model type instead: it reads every Qwen2 directory as Qwen's byte-level BPE.
+
+    Raises:
+        InputError: No such directory, no `tokenizer.json`, or unreadable.
+    """
+    _require(path, "tokenizer.json", "a tokenizer.json")
+    try:
+        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
+    except _UNREADABLE as error:
+        raise InputError(f"policy {path}: {_first_line(error)}, expected a readable tokenizer.json") from error
+    return tokenizer
+
+
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    """Write a checkpoint to `out`, in place of what stood there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent) as workspace:
+        new, old = Path(workspace, "new"), Path(workspace, "old")
+        with _without_progress_bars():
+            model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        if out.exists():
+            out.replace(old)
+        try:
+            new.replace(out)
+        except OSError:
+            if old.exists():
+                old.replace(out)
+            raise
+
+
+def digest(path: Path, *settings: str) -> str:
+    """Digest of all in a checkpoint that decides a reply (weights, configuration, tokenizer), and of `settings`."""
+    hasher = blake2b(digest_size=16)
+    files = [*path.glob("*.safetensors"), *(path / name for name in _DECISIVE)]
+    for file in sorted(file for file in files if file.is_file()):
+        with file.open("rb") as stream:
+            content = blake2b(digest_size=16)
+            while block := stream.read(1 << 20):
+                content.update(block)
+        hasher.update(f"{file.name}\0{content.hexdigest()}\0".encode())
+    hasher.update("\0".join(settings).encode())
+    return hasher.hexdigest()
+
+
+def _require(path: Path, pattern: str, what: str) -> None:
+    if not path.is_dir():
+        raise InputError(f"policy {path}: no such directory, expected a Hugging Face checkpoint")
+    if not any(path.glob(pattern)):
+        raise InputError(f"policy {path}: {what} missing, expected a Hugging Face checkpoint")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing bars for reading and writing shards."""
+    were_enabled = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_enabled:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,196 @@
+"""The deterministic policy: a Hugging Face model in process, the same reply to a request in any company."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from mcts.errors import InputError
+from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
+from policy import checkpoint
+from policy.decoding import Decoder, Row
+from policy.prompts import PromptFormat, eos_of
+
+_REMEMBERED = 65_536
+
+
+class TransformersPolicy:
+    """Implements `mcts.ports.Policy`. Tokens and log-probabilities of a request are bit-equal whatever waits beside it.
+
+    A continuation that fills the model's context window ends as truncated, like one that meets `max_tokens`; a state
+    that fills it already is answered with an empty truncated step. Continuations asked for with `Until.END` always end
+    as final or truncated.
+
+    Args:
+        model: A causal language model in float32.
+        tokenizer: Its tokenizer.
+        prompt: How questions are put and what ends a step.
+        batch_rows: Most continuations computed at once.
+        fingerprint: Digest of all of these but `batch_rows`, which decides no reply.
+
+    Raises:
+        InputError: No token ends a step or a sequence, or `batch_rows` is not positive.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        prompt: PromptFormat,
+        batch_rows: int,
+        fingerprint: str,
+    ) -> None:
+        if batch_rows < 1:
+            raise InputError(f"policy batch_rows: is {batch_rows}, expected at least 1")
+        self._tokenizer = tokenizer
+        self._prompt = prompt
+        self._batch_rows = batch_rows
+        self._fingerprint = fingerprint
+        self._max_positions = int(model.config.max_position_embeddings)
+        self._ends_step = _step_ends(tokenizer, prompt.delimiter, model.config.vocab_size)
+        self._ends_sequence = _sequence_ends(model, tokenizer)
+        self._decoder = Decoder(model.eval(), self._ends_step, self._ends_sequence)
+        self._waiting: list[tuple[Ticket, Propose, tuple[int, ...]]] = []
+        self._tokens_generated = 0
+        self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, tokenizer))
+        self._text = lru_cache(_REMEMBERED)(self._decode_step)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        prompt: PromptFormat = PromptFormat(),  # noqa: B008 - frozen
+        batch_rows: int = 512,
+        threads: int | None = None,
+    ) -> TransformersPolicy:
+        """Load a Hugging Face directory: safetensors weights, `config.json`, `tokenizer.json`. Nothing is downloaded.
+
+        Args:
+            path: The directory.
+            prompt: How questions are put and what ends a step.
+            batch_rows: Most continuations computed at once.
+            threads: Sets torch's number of threads, for the whole process.
+
+        Raises:
+            InputError: The directory is missing or cannot be used.
+        """
+        path = Path(path)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return cls(
+            checkpoint.load_model(path, attention="eager"),
+            checkpoint.load_tokenizer(path),
+            prompt=prompt,
+            batch_rows=batch_rows,
+            fingerprint=checkpoint.digest(path, prompt.template, prompt.delimiter),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights, model configuration, tokenizer and prompt format."""
+        return self._fingerprint
+
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens of all replies so far."""
+        return self._tokens_generated
+
+    def submit(self, ticket: Ticket, request: Propose) -> None:
+        """Queue a request.
+
+        Raises:
+            InputError: The request cannot be answered: bad numbers, unknown words, or a state that nothing can follow.
+        """
+        _check(request)
+        prompt = self._encode(request.state.problem.question)
+        prefix = (*prompt, *(token for step in request.state.steps for token in step.token_ids))
+        self._waiting.append((ticket, request, prefix))
+
+    def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
+        """Answer everything that waits. Never idles, so `timeout_s` has no use."""
+        waiting, self._waiting = self._waiting, []
+        rows = [self._rows(request, prefix) for _, request, prefix in waiting]
+        buckets: defaultdict[int, list[Row]] = defaultdict(list)
+        for request_rows in rows:
+            for row in request_rows:
+                if row.limit > 0:
+                    buckets[len(row.prefix)].append(row)
+        for bucket in buckets.values():
+            for start in range(0, len(bucket), self._batch_rows):
+                self._decoder.decode(bucket[start : start + self._batch_rows])
+        replies = []
+        for (ticket, request, _), request_rows in zip(waiting, rows, strict=True):
+            replies.append((ticket, tuple(self._continuation(row, request.until) for row in request_rows)))
+            self._tokens_generated += sum(len(row.token_ids) for row in request_rows)
+        return replies
+
+    def _rows(self, request: Propose, prefix: tuple[int, ...]) -> list[Row]:
+        limit = min(request.max_tokens, self._max_positions - len(prefix))
+        is_step = request.until is Until.STEP
+        return [Row(prefix, request.seed, i, request.temperature, limit, is_step) for i in range(request.width)]
+
+    def _continuation(self, row: Row, until: Until) -> Continuation:
+        """The row's tokens, cut after every token that ends a step."""
+        tokens = np.array(row.token_ids, np.intp)
+        cuts = [int(place) + 1 for place in np.flatnonzero(self._ends_step[tokens])]
+        bounds = sorted({0, *cuts, len(tokens)})
+        steps = []
+        for start, stop in pairwise(bounds):
+            ids = tuple(row.token_ids[start:stop])
+            is_last = stop == len(tokens)
+            steps.append(Step(self._text(ids), ids, tuple(row.logprobs[start:stop]), self._end(ids, is_last, until)))
+        return tuple(steps) or (Step("", end=StepEnd.TRUNCATED),)
+
+    def _end(self, ids: tuple[int, ...], is_last: bool, until: Until) -> StepEnd:
+        if self._ends_sequence[ids[-1]]:
+            return StepEnd.FINAL
+        if self._ends_step[ids[-1]] and (until is Until.STEP or not is_last):
+            return StepEnd.DELIMITER
+        return StepEnd.TRUNCATED
+
+    def _decode_step(self, ids: tuple[int, ...]) -> str:
+        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+        return text.replace(self._prompt.delimiter, " ").strip()
+
+
+def _check(request: Propose) -> None:
+    if request.width < 1 or request.max_tokens < 1 or not 0 <= request.temperature < float("inf"):
+        raise InputError(
+            f"request: width {request.width}, max_tokens {request.max_tokens}, temperature {request.temperature}; "
+            "expected at least 1, at least 1, and 0 or more"
+        )
+    if not 0 <= request.seed < 2**64:
+        raise InputError(f"request: seed {request.seed}, expected an unsigned 64-bit number")
+    for i, step in enumerate(request.state.steps):
+        if step.end is not StepEnd.DELIMITER:
+            raise InputError(f"state: step {i} is {step.end.value}, expected a step that another can follow")
+        if not step.token_ids:
+            raise InputError(f"state: step {i} {step.text!r} has no token ids, expected them as sampled or encoded")
+
+
+def _step_ends(tokenizer: PreTrainedTokenizerBase, delimiter: str, vocabulary: int) -> NDArray[np.bool_]:
+    """Which tokens contain the delimiter, [V]."""
+    ends = np.array([delimiter in text for text in tokenizer.batch_decode([[i] for i in range(vocabulary)])])
+    if not ends.any():
+        raise InputError(f"policy tokenizer: no token contains the step delimiter {delimiter!r}")
+    return ends
+
+
+def _sequence_ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> NDArray[np.bool_]:
+    """Which tokens end a solution, [V]: the tokenizer's end of sequence and those of the generation configuration."""
+    ends = np.zeros(model.config.vocab_size, np.bool_)
+    ends[eos_of(tokenizer)] = True
+    generation = model.generation_config
+    ends[np.array(generation.eos_token_id if generation and generation.eos_token_id is not None else [], np.intp)] = (
+        True
+    )
+    return ends

@@ -1,0 +1,123 @@
+"""From a solution to its tokens and the positions where values are read: one code for training and scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mcts.errors import InputError
+from mcts.types import Step, StepEnd
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+QUESTION = "{question}"
+TEMPLATE = "{question}\n"
+DELIMITER = "\n"
+
+_CACHED_PARTS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A tokenised solution.
+
+    Attributes:
+        token_ids: [T].
+        positions: [steps + 1] index of the last token of each prefix: of the prompt, then of the token that closes
+            each step.
+    """
+
+    token_ids: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
+class StepEncoder:
+    """Encodes the prompt and each step by itself, so that a prefix of the steps is a prefix of the tokens.
+
+    Steps are tokenised from their text: the PRM's tokenizer may be another than the policy's.
+
+    Args:
+        tokenizer: The PRM's.
+        template: The prompt, with `{question}` where the question goes. Only here may special tokens stand.
+        delimiter: Closes every step but a final one, which the end-of-sequence token closes.
+        max_tokens: The model's maximal length; None for no limit.
+
+    Raises:
+        ValueError: The template has no place for the question, the delimiter is no token, or there is no
+            end-of-sequence token.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        template: str = TEMPLATE,
+        delimiter: str = DELIMITER,
+        *,
+        max_tokens: int | None = None,
+    ) -> None:
+        if QUESTION not in template:
+            raise InputError(f"PRM template {template!r}: expected {QUESTION} where the question goes")
+        if tokenizer.eos_token_id is None:
+            raise InputError("PRM tokenizer: expected an end-of-sequence token")
+        self._tokenizer = tokenizer
+        self._template = template
+        self._delimiter = delimiter
+        self._max_tokens = max_tokens
+        self._special = tuple(tokenizer.all_special_tokens)
+        self._tokens = lru_cache(_CACHED_PARTS)(self._tokenise)
+        self._eos = (int(tokenizer.eos_token_id),)
+        self._closing = self._tokenise(delimiter)
+        if not self._closing:
+            raise InputError(f"PRM delimiter {delimiter!r}: the tokenizer drops it, expected at least one token")
+
+    def encode(self, question: str, steps: Sequence[Step]) -> Encoded:
+        """Encode a solution whole; nothing is ever cut off.
+
+        Raises:
+            ValueError: A word the tokenizer does not know, a special token or delimiter inside a text, steps after
+                the end of a solution, or more tokens than the model can read.
+        """
+        self._check(question, steps)
+        tokens = list(self._tokens(self._template.replace(QUESTION, question), is_prompt=True))
+        if not tokens:
+            raise InputError("PRM prompt: no tokens, expected a question or a template with text")
+        positions = [len(tokens) - 1]
+        for step in steps:
+            tokens += self._tokens(step.text)
+            tokens += self._eos if step.end is StepEnd.FINAL else self._closing
+            positions.append(len(tokens) - 1)
+        if self._max_tokens is not None and len(tokens) > self._max_tokens:
+            raise InputError(
+                f"PRM input of {len(tokens)} tokens ({len(steps)} steps of {question!r}): "
+                f"expected at most {self._max_tokens}, the model's maximal length"
+            )
+        return Encoded(tuple(tokens), tuple(positions))
+
+    def _check(self, question: str, steps: Sequence[Step]) -> None:
+        for text in (question, *(step.text for step in steps)):
+            if special := next((token for token in self._special if token in text), None):
+                raise InputError(f"PRM input {text!r}: contains the special token {special}, expected plain text")
+        for step in steps:
+            if self._delimiter in step.text:
+                raise InputError(f"PRM step {step.text!r}: contains the step delimiter, expected a single step")
+        for step in steps[:-1]:
+            if step.end is not StepEnd.DELIMITER:
+                raise InputError(f"PRM step {step.text!r}: ended as {step.end}, expected no step after it")
+
+    def _tokenise(self, text: str, *, is_prompt: bool = False) -> tuple[int, ...]:
+        """The tokens of one part; only a prompt begins with what the tokenizer puts first in a sequence."""
+        tokens = self._tokenizer(text, add_special_tokens=is_prompt).input_ids
+        if self._tokenizer.unk_token_id is not None and self._tokenizer.unk_token_id in tokens:
+            raise InputError(f"PRM input {text!r}: {self._unknown(text)}, expected the vocabulary of its tokenizer")
+        return tuple(tokens)
+
+    def _unknown(self, text: str) -> str:
+        """Names the first word of `text` that is not in the vocabulary."""
+        unknown = self._tokenizer.unk_token_id
+        for word in text.split():
+            if unknown in self._tokenizer(word, add_special_tokens=False).input_ids:
+                return f"unknown word {word!r}"
+        return "an unknown word"

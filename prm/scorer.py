@@ -1,0 +1,147 @@
+"""The in-process scorer: a value model read at every step of a solution in one forward pass."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+
+import torch
+
+from mcts.errors import InputError
+from mcts.types import Score, Ticket, Values
+from prm.encode import Encoded, StepEncoder
+from prm.model import ValueModel, load, read_tokenizer
+
+FORMAT = "prm-scorer-1"
+"""Changes whenever the same files would give other values."""
+
+MIN_ROWS = 16
+"""Matrix kernels take another path for the few rows of a small batch, with other last bits; no pass has fewer rows."""
+
+_FILES = (
+    "config.json",
+    "*.safetensors",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    ticket: Ticket
+    problem: str
+    encoded: Encoded
+
+
+class HfScorer:
+    """Scores with a value model. Implements `mcts.ports.StepScorer`.
+
+    On a CPU a value is bit for bit the same whatever else was in the batch and on however many threads. Rows of equal
+    length go together without padding. Attention is eager. Small batches are filled up with ghost rows, and the last
+    row is always one, since vector kernels treat the end of their input differently. Each pass runs on one thread, as
+    kernels shared by several would be cut at other places for other batches; several passes run at once instead.
+
+    Args:
+        model: In evaluation mode.
+        encoder: The model's input format.
+        fingerprint: Digest of what decides a reply.
+        batch_rows: Most rows in one forward pass.
+
+    Raises:
+        ValueError: `batch_rows` is below `MIN_ROWS`.
+    """
+
+    def __init__(self, model: ValueModel, encoder: StepEncoder, fingerprint: str, *, batch_rows: int = 256) -> None:
+        if batch_rows < MIN_ROWS:
+            raise InputError(f"PRM batch_rows={batch_rows}: expected at least {MIN_ROWS}")
+        self._model = model
+        self._encoder = encoder
+        self._fingerprint = fingerprint
+        self._batch_rows = batch_rows
+        self._device = next(model.parameters()).device
+        self._passes = torch.get_num_threads() if self._device.type == "cpu" else 1
+        self._pool = ThreadPoolExecutor(self._passes, thread_name_prefix="prm")
+        self._waiting: list[_Waiting] = []
+        self._tokens_scored = 0
+
+    @classmethod
+    def load(cls, path: Path, *, batch_rows: int = 256, device: str = "cpu") -> Self:
+        """Read a directory that `prm.model.create` or `prm.train.train` wrote. Raises `ValueError` if it cannot."""
+        model = load(path, attention="eager").to(device)
+        return cls(model, model.encoder(read_tokenizer(path)), fingerprint(path), batch_rows=batch_rows)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of weights, configuration, tokenizer and scoring format."""
+        return self._fingerprint
+
+    @property
+    def tokens_scored(self) -> int:
+        """Tokens of all solutions read so far, ghost rows not counted."""
+        return self._tokens_scored
+
+    def submit(self, ticket: Ticket, request: Score) -> None:
+        """Queue a request. Returns at once. Raises `ValueError` if the state cannot be encoded."""
+        state = request.state
+        encoded = self._encoder.encode(state.problem.question, state.steps)
+        self._waiting.append(_Waiting(ticket, state.problem.id, encoded))
+
+    def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
+        """Score everything that waits and take the replies.
+
+        Raises:
+            ValueError: The model gave a value that is not a number.
+        """
+        waiting, self._waiting = self._waiting, []
+        by_length: dict[int, list[_Waiting]] = defaultdict(list)
+        for item in waiting:
+            by_length[len(item.encoded.token_ids)].append(item)
+        batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length])]
+        threads = torch.get_num_threads()
+        try:
+            replies = [reply for scored in self._pool.map(self._score, batches) for reply in scored]
+        finally:
+            torch.set_num_threads(threads)
+        self._tokens_scored += sum(len(item.encoded.token_ids) for item in waiting)
+        return replies
+
+    def _split(self, rows: list[_Waiting]) -> list[list[_Waiting]]:
+        """Batches of rows of equal length: enough to occupy every thread, none too large."""
+        share = max(MIN_ROWS, math.ceil(len(rows) / self._passes))
+        size = min(share, self._batch_rows) - 1
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+    @torch.inference_mode()
+    def _score(self, rows: Sequence[_Waiting]) -> list[tuple[Ticket, Values]]:
+        """Score rows of equal length in one forward pass, on this thread alone."""
+        torch.set_num_threads(1)
+        tokens = [item.encoded.token_ids for item in rows]
+        tokens += tokens[-1:] * max(1, MIN_ROWS - len(tokens))
+        logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
+        replies = []
+        for item, row in zip(rows, logits[: len(rows)], strict=True):
+            read = [row[position] for position in item.encoded.positions]
+            if any(map(math.isnan, read)):
+                raise InputError(f"problem {item.problem}: the PRM's value is not a number, expected one in [0, 1]")
+            replies.append((item.ticket, tuple(map(self._model.value, read))))
+        return replies
+
+
+def fingerprint(path: Path) -> str:
+    """Digest of a model directory: weights, configuration, tokenizer, and `FORMAT`."""
+    digest = blake2b(FORMAT.encode(), digest_size=16)
+    for file in sorted({file for pattern in _FILES for file in path.glob(pattern)}):
+        digest.update(f"\x1f{file.name}\x1f{file.stat().st_size}\x1f".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""`report.html`: the report as one offline page with tables and plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from regrow import atomic
+from regrow.report_plots import LABELS, accuracy, auroc_by_depth, names_of, seconds, tokens
+from regrow.report_template import PAGE
+
+_PRM_NOTE = (
+    "Held against the exact truth of every step. AUROC: does the value tell steps from which the answer can still be "
+    "reached from dead ends; 0.5 is chance. Brier skill: 0 is the base rate, 1 perfect. Within 0.1 rewards constants, "
+    "so the best constant and the best constant per depth stand beside it."
+)
+
+
+def write_html(report: Mapping[str, Any], path: Path) -> None:
+    """Write the page for `report`, the object of `report.json`."""
+    rounds = report["rounds"]
+    judged = [done for done in rounds if done["prm_eval"] is not None]
+    figures = {"accuracy": accuracy(rounds), "seconds": seconds(rounds), "tokens": tokens(rounds)}
+    sections = [_section("Accuracy", _headline_note(rounds), _headline(rounds), _plot("accuracy"))]
+    if judged:
+        figures["depth"] = auroc_by_depth(judged)
+        sections.append(_section("Process reward model", _PRM_NOTE, _prm_table(judged), _plot("depth")))
+    sections += [
+        _section("Cost", _cost_note(rounds), f'<div class="pair">{_plot("seconds")}{_plot("tokens")}</div>'),
+        f"<section><details><summary>Config</summary><pre>{_text(_yaml_like(report['config']))}</pre></details></section>",
+    ]
+    page = PAGE.substitute(
+        title=_text(f"regrow {report['command']}"),
+        facts=_facts(report),
+        sections="\n".join(sections),
+        figures=json.dumps(figures, allow_nan=False).replace("<", "\\u003c"),
+        plotly=get_plotlyjs(),
+    )
+    atomic.write_text(path, page)
+
+
+def _text(value: object) -> str:
+    return escape(str(value))
+
+
+def _section(title: str, note: str, *content: str) -> str:
+    return f"<section><h2>{_text(title)}</h2><p>{_text(note)}</p>{''.join(content)}</section>"
+
+
+def _plot(name: str) -> str:
+    return f'<div id="{name}" class="plot"></div>'
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of cells that are HTML already; the first of each row is its head."""
+    top = "".join(f"<th>{cell}</th>" for cell in head)
+    body = "".join(f"<tr><th>{first}</th>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>" for first, *rest in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _facts(report: Mapping[str, Any]) -> str:
+    machine = report["hardware"]
+    known = [f"{machine['cores']} cores"] if "cores" in machine else []
+    known += [f"{machine['memory_gib']} GiB"] if "memory_gib" in machine else []
+    named = [machine.get("cpu"), *machine.get("accelerators", [])]
+    software = [f"{name} {machine[name]}" for name in ("python", "torch") if name in machine]
+    hardware = ", ".join(str(part) for part in [*named, *known, machine.get("platform"), *software] if part)
+    facts = {"seed": report["seed"], "commit": report["commit"], "hardware": hardware}
+    return "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
+
+
+def _headline_note(rounds: Sequence[Mapping[str, Any]]) -> str:
+    counts = sorted({row["n"] for done in rounds for row in done["eval"].values()})
+    return (
+        f"On {' or '.join(map(str, counts))} problems; round 0 is the models to start from. Beneath each figure: its "
+        "95 % Wilson interval, tokens generated per problem, and what selected the answer among the solutions."
+    )
+
+
+def _headline(rounds: Sequence[Mapping[str, Any]]) -> str:
+    names = names_of(rounds)
+    head = ["round", *(f"{LABELS[name]}{_strategies(rounds, name)}" for name in names)]
+    return _table(head, [[_round(done), *(_cell(done["eval"].get(name)) for name in names)] for done in rounds])
+
+
+def _strategies(rounds: Sequence[Mapping[str, Any]], name: str) -> str:
+    """The search behind a column, where its name says more than the column's."""
+    found = {done["eval"][name]["strategy"] for done in rounds if name in done["eval"]} - {name}
+    return "".join(f"<small>{_text(strategy.replace('_', ' '))}</small>" for strategy in sorted(found))
+
+
+def _cell(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "&ndash;"
+    lines = [
+        f"{100 * row['low']:.1f}&ndash;{100 * row['high']:.1f}",
+        f"{row['tokens_per_problem']:,.0f} tokens",
+        "" if row["selected_by"] == "none" else f"by {_text(row['selected_by'])}",
+    ]
+    return f"<b>{100 * row['accuracy']:.1f} %</b>" + "".join(f"<small>{line}</small>" for line in lines)
+
+
+def _prm_table(rounds: Sequence[Mapping[str, Any]]) -> str:
+    columns = {
+        "auroc": "AUROC",
+        "brier_skill": "Brier skill",
+        "within_0.1": "within 0.1",
+        "constant_within_0.1": "constant",
+        "depth_only_within_0.1": "depth only",
+    }
+    rows = [
+        [_round(done), *(_figure(done["prm_eval"][key]) for key in columns), f"{done['prm_eval']['n']:,}"]
+        for done in rounds
+    ]
+    return _table(["round", *columns.values(), "steps"], rows)
+
+
+def _figure(value: float | None) -> str:
+    return "&ndash;" if value is None else f"{value:.3f}"
+
+
+def _cost_note(rounds: Sequence[Mapping[str, Any]]) -> str:
+    clock = sum(sum(done["seconds"].values()) for done in rounds)
+    generated = sum(done["tokens_generated"] for done in rounds)
+    spent = f"{clock / 60:,.1f} minutes" if clock >= 120 else f"{clock:,.0f} seconds"
+    return f"In all {spent} of wall-clock time, {generated:,} tokens generated by the rounds' searches."
+
+
+def _round(done: Mapping[str, Any]) -> str:
+    return f"{done['round']}{'<small>base</small>' if done['round'] == 0 else ''}"
+
+
+def _yaml_like(value: object, indent: str = "") -> str:
+    if not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    lines = []
+    for key, inner in value.items():
+        nested = isinstance(inner, dict) and inner
+        lines.append(f"{indent}{key}:" + ("\n" if nested else " ") + _yaml_like(inner, indent + "  "))
+    return "\n".join(lines) or "{}"

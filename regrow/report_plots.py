@@ -1,0 +1,148 @@
+"""The plots of the report: plain plotly figures, without plotly. Colours are names of the page's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from regrow.report import EVAL_NAMES
+
+LABELS = {"greedy": "greedy", "sample": "sample", "search": "search", "best_of_n": "best of N"}
+_SERIES = 8
+"""Colours of the page; more series start again."""
+
+Figure = dict[str, Any]
+
+
+def names_of(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The evaluations that at least one round has, in the report's order."""
+    return [name for name in EVAL_NAMES if any(name in done["eval"] for done in rounds)]
+
+
+def _colour(index: int) -> str:
+    return f"var(--series-{index % _SERIES})"
+
+
+def _layout(title: str, x: Mapping[str, Any], y: Mapping[str, Any], **more: object) -> Figure:
+    axis = {"gridcolor": "var(--line)", "zeroline": False, "automargin": True, "fixedrange": True}
+    return {
+        "title": {
+            "text": title,
+            "font": {"size": 14},
+            "x": 0,
+            "xref": "container",
+            "y": 0.99,
+            "yref": "container",
+            "yanchor": "top",
+        },
+        "font": {"family": "system-ui, Segoe UI, Roboto, sans-serif", "size": 12, "color": "var(--ink)"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 8, "t": 64, "b": 8},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        "hoverlabel": {"bgcolor": "var(--card)", "font": {"color": "var(--ink)"}},
+        "xaxis": axis | {"showgrid": False} | dict(x),
+        "yaxis": axis | dict(y),
+    } | more
+
+
+def _axis_title(text: str) -> Figure:
+    return {"text": text, "font": {"size": 12, "color": "var(--soft)"}, "standoff": 4}
+
+
+def _round_axis(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    numbers = [done["round"] for done in rounds]
+    return {"title": _axis_title("round"), "tickvals": numbers, "range": [min(numbers) - 0.5, max(numbers) + 0.5]}
+
+
+def accuracy(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """Accuracy over rounds; the series stand side by side so that their intervals can be told apart."""
+    names = names_of(rounds)
+    data = []
+    for index, name in enumerate(names):
+        rows = [(done["round"], done["eval"][name]) for done in rounds if name in done["eval"]]
+        shares = [row["accuracy"] for _, row in rows]
+        data.append(
+            {
+                "name": LABELS[name],
+                "mode": "lines+markers",
+                "x": [number + 0.05 * (index - (len(names) - 1) / 2) for number, _ in rows],
+                "y": shares,
+                "error_y": {
+                    "array": [row["high"] - row["accuracy"] for _, row in rows],
+                    "arrayminus": [row["accuracy"] - row["low"] for _, row in rows],
+                    "symmetric": False,
+                    "thickness": 1.2,
+                    "width": 3,
+                },
+                "text": [f"round {number}: {100 * row['accuracy']:.1f} %" for number, row in rows],
+                "hoverinfo": "text+name",
+                "line": {"color": _colour(index), "width": 2},
+                "marker": {"size": 7},
+            }
+        )
+    y = {"tickformat": ".0%", "rangemode": "tozero"}
+    return {"data": data, "layout": _layout("Accuracy, 95 % intervals", _round_axis(rounds), y)}
+
+
+def auroc_by_depth(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """A line per round over the depth of the step, the latest strongest; depths without an AUROC are left out."""
+    data = []
+    for index, done in enumerate(rounds):
+        by_depth = done["prm_eval"]["auroc_by_depth"]
+        depths = sorted((depth for depth in by_depth if by_depth[depth] is not None), key=int)
+        data.append(
+            {
+                "name": f"round {done['round']}",
+                "mode": "lines+markers",
+                "x": [int(depth) for depth in depths],
+                "y": [by_depth[depth] for depth in depths],
+                "opacity": 1 - 0.7 * (len(rounds) - 1 - index) / len(rounds),
+                "line": {"color": _colour(0), "width": 2},
+                "marker": {"size": 7},
+            }
+        )
+    chance = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0.5, "y1": 0.5}
+    chance |= {"line": {"color": "var(--soft)", "width": 1, "dash": "dash"}}
+    note = {"text": "chance", "xref": "paper", "x": 1, "y": 0.5, "xanchor": "right", "yanchor": "bottom"}
+    note |= {"showarrow": False, "font": {"color": "var(--soft)"}}
+    layout = _layout(
+        "AUROC by depth of the step",
+        {"title": _axis_title("step"), "dtick": 1},
+        {},
+        shapes=[chance],
+        annotations=[note],
+    )
+    return {"data": data, "layout": layout}
+
+
+def seconds(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """Wall-clock per round, stages stacked in the order of the last round."""
+    stages = list(dict.fromkeys(stage for done in reversed(rounds) for stage in done["seconds"]))
+    data = [
+        {
+            "type": "bar",
+            "name": escape(stage),
+            "x": [done["round"] for done in rounds],
+            "y": [done["seconds"].get(stage, 0) for done in rounds],
+            "marker": {"color": _colour(index)},
+            "hovertemplate": "%{y:,.1f} s",
+        }
+        for index, stage in enumerate(stages)
+    ]
+    layout = _layout("Seconds per stage", _round_axis(rounds), {"rangemode": "tozero"}, barmode="stack", bargap=0.45)
+    return {"data": data, "layout": layout}
+
+
+def tokens(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """Tokens generated per round."""
+    bars = {
+        "type": "bar",
+        "x": [done["round"] for done in rounds],
+        "y": [done["tokens_generated"] for done in rounds],
+        "marker": {"color": _colour(0)},
+        "hovertemplate": "%{y:,} tokens<extra></extra>",
+    }
+    y = {"rangemode": "tozero", "tickformat": "~s"}
+    return {"data": [bars], "layout": _layout("Tokens generated by search", _round_axis(rounds), y, bargap=0.45)}

@@ -1,0 +1,196 @@
+"""Arithmetic in words: problems of several steps whose answer only the verifier knows."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+
+from mcts.types import Outcome, Problem
+from regrow.tasks.arithmetic_slips import SLIPS, misread
+from regrow.tasks.arithmetic_templates import (
+    LARGEST,
+    QUESTION_WORDS,
+    VOCABULARY,
+    Operation,
+    Story,
+    read,
+    write,
+    write_drill,
+)
+from regrow.tasks.equation import canonical_key, parse_equation
+from regrow.tasks.progress import progress_values
+from regrow.tasks.split import problem_id, split_of, stream
+from regrow.tasks.task import Demonstration, GradedProblem, Split, ValuedSteps
+
+DRILL_SHARE = 0.4
+"""The part of the demonstrations with a single operation; the rest are as long as the problems."""
+
+_ANSWER = re.compile(r"answer ([0-9]{1,6})")
+_PATIENCE = 20_000
+"""Fruitless draws in a row after which there are taken to be no more new problems."""
+
+
+class Arithmetic:
+    """Questions such as `tom has 3 boxes with 4 pens each . tom gives 5 away . how many pens are there now ?`.
+
+    A step is one equation, `3 * 4 = 12`; the last step is `answer 7`. Numbers lie between 0 and 99.
+    The answer is hidden: nothing but the gold answer tells a right solution from a wrong one.
+
+    Args:
+        operations: How many operations generated problems need, by turns.
+    """
+
+    name = "arithmetic"
+    is_checkable = False
+
+    def __init__(self, operations: Sequence[int] = (2, 3, 4)) -> None:
+        if not operations or not all(1 <= length <= 6 for length in operations):
+            raise ValueError(f"arithmetic.operations: expected lengths from 1 to 6, got {list(operations)}")
+        self.operations = tuple(dict.fromkeys(operations))
+
+    def words(self) -> tuple[str, ...]:
+        """The numbers 0 to 99, the signs, the words of the stories, `.`, `?` and `answer`."""
+        return VOCABULARY
+
+    def parse(self, question: str) -> str:
+        """The question in lower case, words and punctuation separated by single spaces."""
+        words = re.sub(r"([.?])", r" \1 ", question.lower()).split()
+        unknown = [word for word in words if word not in QUESTION_WORDS]
+        if unknown or not words:
+            found = ", ".join(map(repr, unknown[:3])) or "nothing"
+            raise ValueError(
+                f"arithmetic question: expected numbers up to {LARGEST} and words of the task, got {found}"
+            )
+        return " ".join(words)
+
+    def problems(self, split: Split, count: int, seed: int) -> list[GradedProblem]:
+        """Problems whose computations are all distinct; more of them begin with the same ones.
+
+        A question never contains its own answer. Paraphrases of one computation count as one problem and share
+        a split, so that no validation or test problem is a training problem in other words.
+        """
+        if count < 0:
+            raise ValueError(f"arithmetic: expected count >= 0, got {count}")
+        stories = list(islice(self._stories(split, stream(self.name, split, seed)), count))
+        if len(stories) < count:
+            raise ValueError(
+                f"arithmetic: expected count <= {len(stories)}, all the {split} problems found, got {count}"
+            )
+        return [_graded(story) for story in stories]
+
+    def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
+        """Stories solved by demonstrators who calculate well but misread: each sentence with its own clarity.
+
+        Every equation is true and every answer is the last result.
+        """
+        rng = stream(self.name, "demonstrations", seed)
+        demonstrations: list[Demonstration] = []
+        while len(demonstrations) < count:
+            is_drill = rng.random() < DRILL_SHARE
+            story = write_drill(rng) if is_drill else write(rng, rng.choice(self.operations))
+            if story is not None and split_of(story.key) is Split.TRAIN:
+                demonstrations.append(Demonstration(story.question, misread(story, rng)))
+        return demonstrations
+
+    def valued_steps(self, problems: Sequence[GradedProblem], seed: int) -> list[ValuedSteps]:
+        """For every problem the clean solution and one broken off by each kind of slip."""
+        valued = []
+        for graded in problems:
+            story = read(graded.problem.question)
+            if story is None:
+                raise ValueError(f"arithmetic: expected a generated question, got {graded.problem.question!r}")
+            rng = stream(self.name, "valued steps", seed, graded.problem.id)
+            clean = [*(operation.equation.text for operation in story.operations), f"answer {story.answer}"]
+            valued.append(_valued(story, clean))
+            valued.extend(_valued(story, slip(story, rng)) for slip in SLIPS)
+        return valued
+
+    def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
+        """Compare the last step's answer with the gold answer; how it was come by is not judged."""
+        answer = parse_answer(steps[-1]) if steps else None
+        if answer is None:
+            return Outcome.UNPARSED
+        return Outcome.CORRECT if str(answer) == graded.answer else Outcome.WRONG
+
+    def check(self, problem: Problem, steps: Sequence[str]) -> bool:
+        """Not possible: raises `TypeError`."""
+        raise TypeError("arithmetic: the problem alone does not tell whether an answer is right")
+
+    def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
+        """Exact values by the story's own computation; None for a story in other sentences than the task's.
+
+        An equation is right if it is true and one that the story asks for next: independent equations in any
+        order, operands of sums and products in any order. An answer is right if it is the gold answer and every
+        step before it was right. What follows a wrong step or an answer is wrong.
+        """
+        story = read(graded.problem.question)
+        return None if story is None else _valued(story, steps)
+
+    def canonical(self, steps: Sequence[str]) -> str:
+        """The multiset of equations, larger operand of sums and products first, and the answer."""
+        return canonical_key(parse_equation(step) or step for step in steps)
+
+    def _stories(self, split: Split, rng: random.Random) -> Iterator[Story]:
+        """Stories of `split` with distinct computations, until no new one turns up."""
+        lengths = cycle(self.operations)
+        length = next(lengths)
+        seen: set[str] = set()
+        misses = 0
+        while misses < _PATIENCE:
+            story = write(rng, length)
+            if story is None or story.key in seen or story.answer in story.numbers or split_of(story.key) is not split:
+                misses += 1
+                continue
+            seen.add(story.key)
+            misses = 0
+            length = next(lengths)
+            yield story
+
+
+def parse_answer(step: str) -> int | None:
+    """The number of `answer 7`; None if `step` is nothing of that form."""
+    match = _ANSWER.fullmatch(" ".join(step.split()))
+    return int(match[1]) if match else None
+
+
+def _graded(story: Story) -> GradedProblem:
+    return GradedProblem(Problem(problem_id(Arithmetic.name, story.question), story.question), str(story.answer))
+
+
+def _valued(story: Story, steps: Sequence[str]) -> ValuedSteps:
+    remaining = _remaining(story, steps)
+    return ValuedSteps(
+        question=story.question,
+        steps=tuple(steps),
+        is_complete=bool(steps) and parse_answer(steps[-1]) is not None,
+        values=progress_values(len(story.operations) + 1, remaining),
+        reachable=tuple(steps_left is not None for steps_left in remaining),
+    )
+
+
+def _remaining(story: Story, steps: Sequence[str]) -> list[int | None]:
+    """[K] the steps still to go after each step; None from the first wrong step on."""
+    pending = dict(enumerate(story.operations))
+    remaining: list[int | None] = []
+    is_open = True
+    for step in steps:
+        left = _steps_left(story, pending, step) if is_open else None
+        is_open = left is not None and left > 0
+        remaining.append(left)
+    return remaining
+
+
+def _steps_left(story: Story, pending: dict[int, Operation], step: str) -> int | None:
+    """The steps to go after `step`, which is struck off `pending`; None if it is wrong."""
+    answer = parse_answer(step)
+    if answer is not None:
+        return 0 if answer == story.answer else None
+    equation = parse_equation(step)
+    for index, operation in pending.items():
+        is_ready = operation.left_from not in pending and operation.right_from not in pending
+        if is_ready and equation and equation.ordered() == operation.equation.ordered():
+            del pending[index]
+            return len(pending) + 1
+    return None

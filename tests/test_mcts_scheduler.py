@@ -1,0 +1,204 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcts.forest import Forest, Tree
+from mcts.requests import Simulation
+from mcts.scheduler import Budget, Query, Scheduler
+from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.seeds import seed_of
+from mcts.tree import SearchTree
+from mcts.types import Problem
+
+SEARCHES = (BestOfN(2), RolloutBranching(opening=2), MctsStar(rollout_steps=2))
+WORLD = World(vocabulary=3, depth=4, truncated=0.1, empty=0.05)
+
+
+def problem(i: int) -> Problem:
+    return Problem(f"p{i}", f"question {i}")
+
+
+def query(i: int, search: Search | None = None, *, tokens: int = 60, seed: int | None = None) -> Query:
+    return Query(
+        problem(i), search or SEARCHES[i % 3], Budget(tokens=tokens, simulations=30), i if seed is None else seed
+    )
+
+
+def run(
+    queries: list[Query], *, arrival: int | None = None, trees_at_once: int = 256, checker: bool = True
+) -> dict[tuple[str, str], SearchTree]:
+    scheduler = Scheduler(
+        ScriptedPolicy(WORLD, arrival=arrival),
+        TableScorer(arrival=arrival),
+        checker=HashChecker() if checker else None,
+        max_depth=3,
+        trees_at_once=trees_at_once,
+    )
+    return {(tree.strategy, tree.problem.id): tree for tree in scheduler.run(queries)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(SEARCHES), st.integers(0, 9)), unique_by=str, min_size=1, max_size=8),
+    st.integers(0, 2**32),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_a_tree_depends_on_nothing_but_its_own_query(asked, arrival, trees_at_once, checker):
+    queries = [query(i, search) for search, i in asked]
+    together = run(queries, arrival=arrival, trees_at_once=trees_at_once, checker=checker)
+    assert len(together) == len(queries)
+    for one in queries:
+        (alone,) = run([one], checker=checker).values()
+        assert_same_tree(together[one.search.name, one.problem.id], alone)
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_another_seed_gives_another_tree(search):
+    trees = [run([query(0, search, seed=seed)]).popitem()[1] for seed in (1, 1, 2, 2**64 - 1)]
+    assert_same_tree(trees[0], trees[1])
+    assert len({tree.steps for tree in trees}) == 3
+
+
+def test_trees_are_named_and_accounted_for_one_by_one():
+    policy, scorer = ScriptedPolicy(WORLD, arrival=1), TableScorer(arrival=2)
+    trees = list(Scheduler(policy, scorer).run([query(i) for i in range(9)]))
+    assert {(tree.problem, tree.strategy, tree.seed) for tree in trees} == {
+        (problem(i), SEARCHES[i % 3].name, i) for i in range(9)
+    }
+    assert sum(tree.spent.tokens_generated for tree in trees) == policy.tokens
+    assert sum(tree.spent.policy_calls for tree in trees) == len(policy.asked)
+    assert sum(tree.spent.scorer_calls for tree in trees) == len(scorer.asked)
+    assert sum(tree.spent.tokens_scored for tree in trees) == sum(
+        len(step.token_ids) for request in scorer.asked.values() for step in request.state.steps
+    )
+
+
+def test_no_two_requests_share_a_seed():
+    policy = ScriptedPolicy(WORLD)
+    list(Scheduler(policy, TableScorer()).run([query(i) for i in range(30)]))
+    drawn = [request.seed for request in policy.asked.values()]
+    assert len(set(drawn)) == len(drawn) > 100
+
+
+def test_seeds_are_64_bit_hashes_of_every_part_in_its_place():
+    parts = [(1, "a"), ("a", 1), ("1", "a"), (1, "b"), (2, "a"), (1,), ("1a",)]
+    found = [seed_of(*those) for those in parts]
+    assert len(set(found)) == len(parts)
+    assert all(0 <= seed < 2**64 for seed in found)
+    assert seed_of(1, "a") == found[0]
+
+
+def test_without_a_scorer_every_value_is_unknown_and_nothing_is_spent_on_it():
+    (tree,) = Scheduler(ScriptedPolicy(WORLD), None).run([query(0, RolloutBranching())])
+    assert np.isnan(tree.value).all()
+    assert not tree.value_sum.any()
+    assert tree.spent.scorer_calls == tree.spent.tokens_scored == 0
+    assert tree.spent.tokens_generated >= 60
+
+
+@pytest.mark.parametrize("trees_at_once", [1, 2, 9])
+def test_a_problem_that_is_asked_twice_under_one_strategy_is_refused(trees_at_once):
+    scheduler = Scheduler(ScriptedPolicy(), TableScorer(), trees_at_once=trees_at_once)
+    with pytest.raises(ValueError, match=r"best_of_n/p1 is searched twice"):
+        list(scheduler.run([query(1, BestOfN()), query(2, BestOfN()), query(1, BestOfN(width=3))]))
+
+
+def test_a_problem_may_be_searched_by_two_strategies():
+    assert len(run([query(1, BestOfN()), query(1, RolloutBranching())])) == 2
+
+
+@pytest.mark.parametrize(
+    "limits", [{}, {"tokens": 0}, {"simulations": 0}, {"tokens": 5, "simulations": -1}, {"stop_when_solved": True}]
+)
+def test_a_budget_without_a_limit_or_with_one_below_one_is_refused(limits):
+    with pytest.raises(ValueError, match="expected tokens or simulations of at least 1"):
+        Budget(**limits)
+
+
+@pytest.mark.parametrize("trees_at_once", [0, -1])
+def test_a_scheduler_without_room_for_a_tree_is_refused(trees_at_once):
+    with pytest.raises(ValueError, match="trees_at_once: expected at least 1"):
+        Scheduler(ScriptedPolicy(), TableScorer(), trees_at_once=trees_at_once)
+
+
+@pytest.mark.parametrize("simulations", [1, 2, 7])
+def test_a_budget_of_simulations_is_kept_to_the_letter(simulations):
+    policy = ScriptedPolicy(WORLD)
+    list(Scheduler(policy, TableScorer()).run([Query(problem(1), BestOfN(), Budget(simulations=simulations), 0)]))
+    assert len(policy.asked) == simulations
+
+
+def test_no_queries_no_trees():
+    assert run([]) == {}
+
+
+class Counted:
+    """Endless queries that know how many were taken."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Query]:
+        for i in range(self.count):
+            self.taken += 1
+            yield query(i)
+
+
+@pytest.mark.parametrize("trees_at_once", [1, 5])
+def test_a_million_problems_are_taken_in_one_by_one_as_trees_finish(trees_at_once):
+    queries = Counted(10**6)
+    scheduler = Scheduler(ScriptedPolicy(arrival=3), TableScorer(), trees_at_once=trees_at_once)
+    most = 0
+    for finished, _ in enumerate(islice(scheduler.run(queries), 30), start=1):
+        in_flight = queries.taken - (finished - 1)
+        most = max(most, in_flight)
+        assert in_flight <= trees_at_once
+    assert most == trees_at_once
+
+
+def test_every_tree_in_flight_is_waiting_at_an_engine():
+    policy = ScriptedPolicy()
+    trees = Scheduler(policy, TableScorer(), trees_at_once=7).run(query(i, BestOfN()) for i in range(50))
+    next(trees)
+    assert len({ticket.tree for ticket in policy.asked}) == 7
+
+
+class Placed:
+    """A search that notes the highest arena id it met."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.name = search.name
+        self.temperature = search.temperature
+        self.highest = 0
+
+    def simulate(self, forest: Forest, tree: Tree) -> Simulation:
+        more = yield from self.search.simulate(forest, tree)
+        self.highest = max(self.highest, *tree.nodes)
+        return more
+
+
+@pytest.mark.parametrize("trees_at_once", [1, 4])
+def test_the_arena_does_not_grow_with_the_number_of_problems(trees_at_once):
+    search = Placed(RolloutBranching())
+    scheduler = Scheduler(ScriptedPolicy(WORLD), TableScorer(), trees_at_once=trees_at_once)
+    sizes = [len(tree.parent) for tree in scheduler.run(query(i, search) for i in range(60))]
+    assert sum(sizes) > 5 * trees_at_once * max(sizes)
+    assert search.highest < 2 * trees_at_once * max(sizes)
+
+
+def test_a_tree_that_needs_more_nodes_than_the_arena_has_gets_them():
+    world = World(vocabulary=1000, depth=12, final=0.0)
+    wide = replace(query(0, BestOfN(50)), budget=Budget(simulations=12))
+    (tree,) = Scheduler(ScriptedPolicy(world), TableScorer()).run([wide])
+    assert len(tree.parent) > 4096
+    assert np.all(tree.parent[1:] < np.arange(1, len(tree.parent)))
+    assert tree.visits[0] == 600 == tree.visits[tree.finals()].sum()
