@@ -29,7 +29,7 @@ class TrainPolicy:
     """
 
     learning_rate: float = 2e-3
-    batch_size: int = 128
+    batch_size: int = 32
     epochs: float = 1.0
     max_steps: int | None = None
     warmup_ratio: float = 0.05

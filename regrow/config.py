@@ -67,7 +67,7 @@ class BaseConfig:
     """The embedded base policy: fitted once to the plateau of its validation loss, cached."""
 
     seed: int = 0
-    demonstrations: int = 50_000
+    demonstrations: int = 100_000
     validation: int = 1_000
     size: Any = field(default_factory=schema_of(PolicySize))
     train: Any = field(default_factory=schema_of(TrainPolicy))

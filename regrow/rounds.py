@@ -27,7 +27,7 @@ from regrow.evaluation import Evaluator, prm_quality, texts
 from regrow.grow import grow
 from regrow.manifest import Run, Stage, open_run
 from regrow.problems import read_problems
-from regrow.progress import track
+from regrow.progress import console, track
 from regrow.report import Report, Round
 from regrow.report_html import write_html
 from regrow.selection import policy_traces, prm_states
@@ -37,7 +37,7 @@ from regrow.verified import VerifiedTree
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 NOT_RECORDED = ("run", "output", "cache", "tree")
-"""Settings that say where things lie and how they are shown: no figure depends on them, and a later start may differ."""
+"""Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
 
 
 @dataclass(frozen=True, slots=True)
