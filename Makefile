@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_DIR ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clean
+.PHONY: help demo test check bench fmt clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ check: $(VENV)/installed-dev ## Lint, formatting, types, import arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/installed ## Benchmarks: one JSON line a figure
+	$(BIN)/python benchmarks/bench_search.py
 
 fmt: $(VENV)/installed-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .

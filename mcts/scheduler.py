@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import cast
 
+from mcts.errors import InputError
 from mcts.forest import Forest, Tree
 from mcts.journal import Journal, digest_of
 from mcts.ports import Checker, Policy, StepScorer
@@ -273,9 +274,10 @@ class Scheduler:
         if isinstance(request, Value):
             values = cast(Values, walk.replies[i])
             if self._scorer is not None:
-                tokens = sum(len(step.token_ids) for step in self._forest.state(walk.tree, request.node).steps)
-                tokens += sum(len(step.token_ids) for step in request.beyond)
-                walk.spent += Spent(tokens_scored=tokens, scorer_calls=1)
+                steps = self._forest.state(walk.tree, request.node, request.beyond).steps
+                if len(values) != len(steps) + 1:
+                    raise InputError(f"{walk.name}: the scorer gave {len(values)} values, expected {len(steps) + 1}")
+                walk.spent += Spent(tokens_scored=sum(len(step.token_ids) for step in steps), scorer_calls=1)
                 if not request.beyond:
                     self._forest.assign(request.node, values)
             return float(values[-1])

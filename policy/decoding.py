@@ -56,12 +56,20 @@ class Decoder:
         model: In float32.
         ends_step: [V] tokens that end a step.
         ends_sequence: [V] tokens that end a solution.
+        forbidden: [V] tokens that are never sampled.
     """
 
-    def __init__(self, model: PreTrainedModel, ends_step: NDArray[np.bool_], ends_sequence: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        ends_step: NDArray[np.bool_],
+        ends_sequence: NDArray[np.bool_],
+        forbidden: NDArray[np.bool_],
+    ) -> None:
         self._model = model
         self._ends_step = ends_step
         self._ends_sequence = ends_sequence
+        self._penalty = np.where(forbidden, -np.inf, 0.0).astype(np.float32)
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> None:
@@ -114,7 +122,7 @@ class Decoder:
         output = self._model(
             input_ids=torch.from_numpy(tokens), past_key_values=cache, use_cache=True, logits_to_keep=1
         )
-        logits: NDArray[np.float32] = output.logits[:, -1].numpy()
+        logits: NDArray[np.float32] = output.logits[:, -1].numpy() + self._penalty
         return logits
 
 

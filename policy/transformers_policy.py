@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from mcts.errors import InputError
 from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
 from policy import checkpoint
-from policy.decoding import Decoder, Row
+from policy.decoding import ROW_BLOCK, Decoder, Row
 from policy.prompts import PromptFormat, eos_of
 
 _REMEMBERED = 65_536
@@ -57,7 +58,10 @@ class TransformersPolicy:
         self._max_positions = int(model.config.max_position_embeddings)
         self._ends_step = _step_ends(tokenizer, prompt.delimiter, model.config.vocab_size)
         self._ends_sequence = _sequence_ends(model, tokenizer)
-        self._decoder = Decoder(model.eval(), self._ends_step, self._ends_sequence)
+        forbidden = _forbidden(tokenizer, model.config.vocab_size)
+        self._decoder = Decoder(model.eval(), self._ends_step, self._ends_sequence, forbidden)
+        self._passes = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(self._passes, thread_name_prefix="policy")
         self._waiting: list[tuple[Ticket, Propose, tuple[int, ...]]] = []
         self._tokens_generated = 0
         self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, tokenizer))
@@ -124,14 +128,26 @@ class TransformersPolicy:
             for row in request_rows:
                 if row.limit > 0:
                     buckets[len(row.prefix)].append(row)
-        for bucket in buckets.values():
-            for start in range(0, len(bucket), self._batch_rows):
-                self._decoder.decode(bucket[start : start + self._batch_rows])
+        threads = torch.get_num_threads()
+        try:
+            list(self._pool.map(self._decode, (batch for bucket in buckets.values() for batch in self._split(bucket))))
+        finally:
+            torch.set_num_threads(threads)
         replies = []
         for (ticket, request, _), request_rows in zip(waiting, rows, strict=True):
             replies.append((ticket, tuple(self._continuation(row, request.until) for row in request_rows)))
             self._tokens_generated += sum(len(row.token_ids) for row in request_rows)
         return replies
+
+    def _split(self, bucket: list[Row]) -> list[list[Row]]:
+        """Batches of rows with prefixes of equal length: enough to occupy every thread, none too large."""
+        size = min(self._batch_rows, max(ROW_BLOCK, -(-len(bucket) // self._passes)))
+        return [bucket[start : start + size] for start in range(0, len(bucket), size)]
+
+    def _decode(self, batch: list[Row]) -> None:
+        """Decode on this thread alone: kernels shared by several threads are cut at other places for other batches."""
+        torch.set_num_threads(1)
+        self._decoder.decode(batch)
 
     def _rows(self, request: Propose, prefix: tuple[int, ...]) -> list[Row]:
         limit = min(request.max_tokens, self._max_positions - len(prefix))
@@ -183,6 +199,14 @@ def _step_ends(tokenizer: PreTrainedTokenizerBase, delimiter: str, vocabulary: i
     if not ends.any():
         raise InputError(f"policy tokenizer: no token contains the step delimiter {delimiter!r}")
     return ends
+
+
+def _forbidden(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> NDArray[np.bool_]:
+    """Which tokens are never sampled, [V]: padding and the unknown word say nothing and cannot be read back."""
+    forbidden = np.zeros(vocabulary, np.bool_)
+    ends = eos_of(tokenizer)
+    forbidden[[i for i in (tokenizer.pad_token_id, tokenizer.unk_token_id) if isinstance(i, int) and i != ends]] = True
+    return forbidden
 
 
 def _sequence_ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> NDArray[np.bool_]:

@@ -171,13 +171,11 @@ def _quoted(word: str) -> str:
 
 
 def _quiet_libraries() -> None:
-    """No library phones home, chats or burns the other core; set before any of them is imported."""
+    """No library phones home or chats; set before any of them is imported."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Threads that spin while they wait slow a shared machine down by an order of magnitude.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 if __name__ == "__main__":

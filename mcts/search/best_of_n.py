@@ -14,7 +14,7 @@ from mcts.types import Proposal, Until
 class BestOfN:
     """Draw complete solutions at the root until the budget is spent. One simulation draws `width` of them."""
 
-    width: int = 4
+    width: int = 2
     temperature: float = 1.0
     name: str = "best_of_n"
 
