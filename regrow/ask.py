@@ -19,7 +19,7 @@ from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 from mcts.types import Problem
 from regrow import base
-from regrow.build import budget_of, checker_of, policy_of, scorer_of, search_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, policy_of, scorer_of, search_of, task_of
 from regrow.config import Config
 from regrow.evaluation import texts
 from regrow.grow import grow
@@ -36,6 +36,7 @@ def ask(config: Config, question: str | None) -> None:
     search = search_of(config)
     budget = budget_of(config.budget, "budget", stop_when_solved=True)
     checker = checker_of(config, task)
+    check_choices(config)
     policy = Path(config.policy.path) if config.policy.path else base.base_policy(config, task)
     prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
     queries = [

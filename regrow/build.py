@@ -14,7 +14,7 @@ from mcts.search import Search
 from mcts.types import Problem, Step
 from regrow.config import SEARCHES, BudgetConfig, Config, settings_of
 from regrow.tasks import make_task
-from regrow.tasks.task import Task
+from regrow.tasks.task import Split, Task
 
 
 class TaskChecker:
@@ -53,6 +53,35 @@ def checker_of(config: Config, task: Task) -> Checker | None:
             return None
         case other:
             raise InputError(f"config evaluate.selected_by={other}: expected auto, checker or prm")
+
+
+def check_choices(config: Config) -> None:
+    """Hold settings that are one of a few words, or counts, against what there is."""
+    choices = {
+        "prm.labels": (config.prm.labels, ("progress", "hard", "soft")),
+        "prm.head": (config.prm.head, ("hidden", "vocabulary")),
+        "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
+        "output": (config.output, ("text", "json")),
+    }
+    for key, (chosen, known) in choices.items():
+        if chosen not in known:
+            raise InputError(f"config {key}={chosen}: expected one of {', '.join(known)}")
+    counts = {
+        "round.problems": config.round.problems,
+        "round.traces_per_problem": config.round.traces_per_problem,
+        "evaluate.problems": config.evaluate.problems,
+        "evaluate.samples": config.evaluate.samples,
+        "scheduler.trees_at_once": config.scheduler.trees_at_once,
+        "scheduler.max_depth": config.scheduler.max_depth,
+        "scheduler.max_tokens": config.scheduler.max_tokens,
+        "prm.zero.problems": config.prm.zero.problems,
+        "policy.base.demonstrations": config.policy.base.demonstrations,
+    }
+    for key, count in counts.items():
+        if count < 1:
+            raise InputError(f"config {key}={count}: expected at least 1")
+    if config.round.count < 0 or config.round.replay < 0:
+        raise InputError(f"config round: count={config.round.count}, replay={config.round.replay}, expected 0 or more")
 
 
 def search_of(config: Config) -> Search:

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, question: str | None, overrides: list[str]) -> int:
-    from regrow.compose import run_composed
+    from regrow.compose import NO_OUTPUT, run_composed
 
     def job(config: Config) -> None:
         if name == "search":
@@ -106,7 +106,7 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
 
             (train if name == "train" else evaluate)(config)
 
-    run_composed(name, overrides, job)
+    run_composed(name, [*(NO_OUTPUT if name == "search" else ()), *overrides], job)
     return DONE
 
 

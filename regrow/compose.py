@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import hydra
@@ -15,23 +15,33 @@ from omegaconf.errors import OmegaConfBaseException
 from mcts.errors import InputError
 from regrow.config import Config, register, resolve
 
+LONGEST_COMPLAINT = 400
+NO_OUTPUT = ("hydra.run.dir=.", "hydra.output_subdir=null")
+"""Overrides for a command that leaves nothing behind."""
 
-def run_composed(command: str, overrides: list[str], job: Callable[[Config], None]) -> None:
+
+def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config], None]) -> None:
     """Compose the configuration and run `job` with it, in Hydra's frame (`-m` sweeps, `--cfg`, `.hydra/` records).
 
     Raises:
         InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type.
     """
     register()
+    complaints: list[InputError] = []  # kept out of Hydra's sight: it would add a line of its own
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
     def main(node: DictConfig) -> None:
-        with _one_line():
-            config = resolve(node)
-        job(config)
+        try:
+            with _one_line():
+                config = resolve(node)
+            job(config)
+        except InputError as error:
+            complaints.append(error)
 
     with _as_argv([f"regrow {command}", *overrides]), _one_line():
         main()
+    if complaints:
+        raise complaints[0]
 
 
 @contextmanager
@@ -43,7 +53,7 @@ def _one_line() -> Iterator[None]:
         reason = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException | HydraException) else None
         lines = [line.strip() for text in (error, reason) if text for line in str(text).splitlines() if line.strip()]
         kept = [line for line in dict.fromkeys(lines) if not line.startswith(("full_key", "object_type", "See "))]
-        raise InputError(f"config: {'; '.join(kept[:3])}") from error
+        raise InputError(f"config: {' '.join(kept)[:LONGEST_COMPLAINT]}") from error
     except PermissionError as error:
         raise InputError(f"run.dir: {error.filename} is not writable, expected a folder of yours") from error
     except (NotADirectoryError, FileExistsError) as error:

@@ -120,7 +120,7 @@ class BudgetConfig:
 class SchedulerConfig:
     """How many trees are searched at once, and how far a branch may go."""
 
-    trees_at_once: int = 256
+    trees_at_once: int = 1024
     max_depth: int = 16
     max_tokens: int = 128
 

@@ -21,7 +21,7 @@ from policy.train import train as train_policy
 from prm.train import TrainPrm
 from prm.train import train as train_prm
 from regrow import atomic, base, provenance
-from regrow.build import budget_of, checker_of, fields_of, policy_of, scorer_of, search_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, fields_of, policy_of, scorer_of, search_of, task_of
 from regrow.config import Config, settings_of
 from regrow.evaluation import Evaluator, prm_quality, texts
 from regrow.grow import grow
@@ -81,6 +81,11 @@ class Loop:
         self.run = run
         self.task = task_of(config)
         self.search_settings = search_of(config)
+        self.round_budget = budget_of(config.round.budget, "round.budget")
+        self.evaluate_budget = budget_of(config.evaluate.budget, "evaluate.budget")
+        self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
+        self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
+        check_choices(config)
         self.checker = checker_of(config, self.task)
         self.given = read_problems(Path(config.problems), self.task) if config.problems else None
         self.held_out = self._held_out()
@@ -130,14 +135,13 @@ class Loop:
         name = f"round-{number}/search"
         config = self.config
         problems = self._fresh(number)
-        budget = budget_of(config.round.budget, "round.budget")
 
         def work(folder: Path) -> dict[str, Any]:
             queries = [
                 Query(
                     graded.problem,
                     self.search_settings,
-                    budget,
+                    self.round_budget,
                     seed_of(config.seed, "search", number, graded.problem.id, self.search_settings.name),
                 )
                 for graded in problems
@@ -191,10 +195,9 @@ class Loop:
             if not selected:
                 shutil.copytree(models.policy, folder, dirs_exist_ok=True)
                 return {"traces": 0}
-            settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
             with track(f"round {number}, policy") as advance:
                 result = train_policy(
-                    models.policy, examples, folder, settings, seed=seed, progress=base.reporter(advance)
+                    models.policy, examples, folder, self.policy_settings, seed=seed, progress=base.reporter(advance)
                 )
             return {"traces": len(selected), "replayed": len(replayed)} | without_seconds(result)
 
@@ -213,9 +216,10 @@ class Loop:
             if not states:
                 shutil.copytree(models.prm, folder, dirs_exist_ok=True)
                 return {"states": 0}
-            settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
             with track(f"round {number}, PRM") as advance:
-                result = train_prm(models.prm, states, folder, settings, seed=seed, progress=base.reporter(advance))
+                result = train_prm(
+                    models.prm, states, folder, self.prm_settings, seed=seed, progress=base.reporter(advance)
+                )
             return {"states": len(states)} | without_seconds(result)
 
         inputs = {"prm": provenance.digest_dir(models.prm), "traces": traces.digest}
@@ -231,7 +235,7 @@ class Loop:
                 task=self.task,
                 problems=self.held_out,
                 search=self.search_settings,
-                budget=budget_of(config.evaluate.budget, "evaluate.budget"),
+                budget=self.evaluate_budget,
                 samples=config.evaluate.samples,
                 checker=self.checker,
                 limits=config.scheduler,

@@ -175,7 +175,8 @@ def test_search_prints_solution_score_cost_and_tree(run, capsys):
     assert "visits" in said
     assert main(["search", "3 4 -> 12", *models, "output=json", "search=rest_mcts_star", "budget.tokens=100"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["spent"]["tokens_generated"] >= 100 or answer["accepted"]
+    assert answer["spent"]["tokens_generated"] > 0
+    assert answer["nodes"] > 1
     assert answer["strategy"] == "rest_mcts_star"
 
 

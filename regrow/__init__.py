@@ -1,0 +1,1 @@
+"""The loop and the doors: tasks, rounds, evaluation, trace store, report, command line."""
