@@ -69,7 +69,7 @@ class Decoder:
         self._model = model
         self._ends_step = ends_step
         self._ends_sequence = ends_sequence
-        self._penalty = np.where(forbidden, -np.inf, 0.0).astype(np.float32)
+        self._forbidden = forbidden
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> None:
@@ -85,7 +85,7 @@ class Decoder:
         slots, is_live = _fill_blocks(np.arange(len(rows)))
         cache, logits = self._prefill([row.prefix for row in rows], slots)
         for position in count():
-            tokens, logprobs = sample(logits, temperature[slots], uniforms(keys[slots], position))
+            tokens, logprobs = sample(logits, temperature[slots], uniforms(keys[slots], position), self._forbidden)
             for b in np.flatnonzero(is_live):
                 row = rows[slots[b]]
                 row.token_ids.append(int(tokens[b]))
@@ -122,7 +122,7 @@ class Decoder:
         output = self._model(
             input_ids=torch.from_numpy(tokens), past_key_values=cache, use_cache=True, logits_to_keep=1
         )
-        logits: NDArray[np.float32] = output.logits[:, -1].numpy() + self._penalty
+        logits: NDArray[np.float32] = output.logits[:, -1].numpy()
         return logits
 
 

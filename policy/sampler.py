@@ -33,7 +33,10 @@ def uniforms(keys: NDArray[np.uint64], position: int) -> NDArray[np.float64]:
 
 
 def sample(
-    logits: NDArray[np.float32], temperature: NDArray[np.float64], u: NDArray[np.float64]
+    logits: NDArray[np.float32],
+    temperature: NDArray[np.float64],
+    u: NDArray[np.float64],
+    forbidden: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Draw a token for each row by inverting its cumulative distribution at `u`. Rows do not influence one another.
 
@@ -41,6 +44,7 @@ def sample(
         logits: [B, V]; -inf forbids a token.
         temperature: [B]; 0 takes the most likely token, the first of several.
         u: [B] in [0, 1).
+        forbidden: [V] tokens that are never drawn; the log-probabilities do not know of it.
 
     Returns:
         Tokens [B], never one of probability zero, and their natural-log probabilities [B] before temperature.
@@ -55,12 +59,14 @@ def sample(
     shifted = shifted - peak
     log_total = np.log(np.exp(shifted).sum(axis=1))
     is_greedy = temperature == 0
-    cumulative = np.cumsum(np.exp(shifted / np.where(is_greedy, 1.0, temperature)[:, None]), axis=1)
+    allowed = shifted if forbidden is None else np.where(forbidden, -np.inf, shifted)
+    allowed = allowed - allowed.max(axis=1, keepdims=True)
+    cumulative = np.cumsum(np.exp(allowed / np.where(is_greedy, 1.0, temperature)[:, None]), axis=1)
     total = cumulative[:, -1]
     # Below the total, the first entry above the target belongs to a token that added something to the sum.
     target = np.minimum(u * total, np.nextafter(total, 0.0))
     drawn = np.argmax(cumulative > target[:, None], axis=1)
-    tokens = np.where(is_greedy, np.argmax(shifted, axis=1), drawn)
+    tokens = np.where(is_greedy, np.argmax(allowed, axis=1), drawn)
     logprobs = shifted[np.arange(len(tokens)), tokens] - log_total
     return tokens.astype(np.int64), logprobs.astype(np.float32)
 

@@ -11,6 +11,7 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from transformers.utils.logging import disable_progress_bar
 
 from mcts.errors import InputError
 from regrow.config import Config, register, resolve
@@ -27,6 +28,7 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
         InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type.
     """
     register()
+    disable_progress_bar()
     complaints: list[InputError] = []  # kept out of Hydra's sight: it would add a line of its own
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")

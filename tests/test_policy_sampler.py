@@ -113,3 +113,14 @@ def test_a_row_does_not_depend_on_the_other_rows(seed):
 def test_diverged_logits_are_named_as_such():
     with pytest.raises(ValueError, match="weights have diverged"):
         one([0.0, np.nan], 1.0, 0.5)
+
+
+def test_padding_and_unknown_words_are_never_drawn_and_leave_the_log_probabilities_alone():
+    logits = np.array([[9.0, 1.0, 0.0]] * 200 + [[9.0, 1.0, 0.0]], np.float32)
+    temperature = np.array([1.0] * 200 + [0.0])
+    u = np.linspace(0, 0.999, 201)
+    tokens, logprobs = sample(logits, temperature, u, np.array([True, False, False]))
+    assert set(tokens.tolist()) == {1, 2}
+    assert tokens[-1] == 1
+    full = logits[0] - np.log(np.exp(logits[0].astype(np.float64)).sum())
+    np.testing.assert_allclose(logprobs, full[tokens], rtol=1e-6)

@@ -8,6 +8,7 @@ from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
 from policy.base import PolicySize, create
 from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration
+from policy.fitting import LengthBatches
 from policy.prompts import PromptFormat
 from policy.train import TrainPolicy, train
 from policy.transformers_policy import TransformersPolicy
@@ -178,3 +179,16 @@ def test_data_that_cannot_be_learnt_from_are_refused(start, tmp_path):
     with pytest.raises(ValueError, match="no such directory"):
         train(tmp_path / "nowhere", [Example((4, 5), (False, True))], tmp_path / "out", QUICK, seed=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_batches_are_equally_long_examples_in_random_order():
+    lengths = [5, 9, 14] * 40
+    batches = [list(LengthBatches(lengths, 8, seed)) for seed in (1, 1, 2)]
+    assert batches[0] == batches[1] != batches[2]
+    assert sorted(batches[0]) == list(range(120))
+    kinds = [{lengths[i] for i in batches[0][start : start + 8]} for start in range(0, 120, 8)]
+    assert all(len(kind) == 1 for kind in kinds)
+    assert kinds != sorted(kinds, key=min)
+    assert kinds != sorted(kinds, key=min, reverse=True)
+    sampler = LengthBatches(lengths, 8, 1)
+    assert list(sampler) != list(sampler), "every epoch has an order of its own"

@@ -108,6 +108,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(folders):
             logprobs = [logprob for step in continuation for logprob in step.logprobs]
             assert logprobs == pytest.approx(expected[range(len(sampled)), sampled].tolist(), abs=1e-4)
             if asked.temperature == 0:
+                expected[:, [policy._tokenizer.pad_token_id, policy._tokenizer.unk_token_id]] = float("-inf")
                 assert sampled == expected.argmax(-1).tolist()
 
 
@@ -222,9 +223,9 @@ def test_creation_is_deterministic_and_leaves_the_global_generator_alone(folders
     assert [entry.name for entry in tmp_path.iterdir()] == ["again"]
 
 
-def test_the_default_size_has_two_thirds_of_a_million_parameters(folders):
+def test_the_default_size_has_half_a_million_parameters(folders):
     policy = TransformersPolicy.load(folders / "default")
-    assert 0.6e6 < sum(weight.numel() for weight in policy._decoder._model.parameters()) < 0.7e6
+    assert 0.45e6 < sum(weight.numel() for weight in policy._decoder._model.parameters()) < 0.55e6
 
 
 def damage_nothing_there(folder):
