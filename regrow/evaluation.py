@@ -68,7 +68,8 @@ class Evaluator:
         once = Budget(simulations=1)
         sample = BestOfN(width=self.samples, name="sample")
         plain = self._grow({GREEDY: once, sample: once}, policy, None, None, scratch / "plain", f"{label}, sampling")
-        best_of_n = BestOfN(temperature=self.search.temperature)
+        is_best_of_n = isinstance(self.search, BestOfN)
+        best_of_n = self.search if is_best_of_n else BestOfN(temperature=self.search.temperature)
         contest = {self.search: self.budget, best_of_n: self.budget}
         searched = self._grow(contest, policy, scorer, self.checker, scratch / "search", f"{label}, searching")
         selected_by = "checker" if self.checker else "prm"

@@ -59,8 +59,8 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
         loop = Loop(config, run)
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
-        models = loop.start()
-        rounds = [loop.measure(0, models, {}, tokens=0)]
+        models, fitting = loop.start()
+        rounds = [loop.measure(0, models, fitting, tokens=0)]
         for number in range(1, count + 1):
             found = loop.search(number, models)
             traces = loop.verify(number, found)
@@ -114,21 +114,25 @@ class Loop:
 
     # --- stages -----------------------------------------------------------------------------------------------------
 
-    def start(self) -> Models:
-        """The models of round 0: given by path, or the base policy and PRM 0."""
+    def start(self) -> tuple[Models, dict[str, float]]:
+        """The models of round 0, given by path or else the base policy and PRM 0, and the seconds they took."""
         config = self.config
-        policy = Path(config.policy.path or self._copied("policy", lambda: base.base_policy(config, self.task)))
-        prm = Path(config.prm.path or self._copied("prm", lambda: base.prm_zero(config, self.task, policy)))
-        return Models(policy, prm)
+        seconds: dict[str, float] = {}
 
-    def _copied(self, name: str, fitted: Callable[[], Path]) -> Path:
-        """Keep a cached model in the run directory, so that the run stands on its own."""
+        def copied(name: str, fitted: Callable[[], Path]) -> Path:
+            """Keep a cached model in the run directory, so that the run stands on its own."""
 
-        def copy(folder: Path) -> dict[str, Any]:
-            shutil.copytree(fitted(), folder, dirs_exist_ok=True)
-            return {}
+            def copy(folder: Path) -> dict[str, Any]:
+                shutil.copytree(fitted(), folder, dirs_exist_ok=True)
+                return {}
 
-        return self.run.stage(f"round-0/{name}", inputs={}, work=copy).folder
+            stage = self.run.stage(f"round-0/{name}", inputs={}, work=copy)
+            seconds[name] = stage.seconds
+            return stage.folder
+
+        policy = Path(config.policy.path or copied("policy", lambda: base.base_policy(config, self.task)))
+        prm = Path(config.prm.path or copied("prm", lambda: base.prm_zero(config, self.task, policy)))
+        return Models(policy, prm), seconds
 
     def search(self, number: int, models: Models) -> Stage:
         """Grow a tree for each fresh problem. No gold answer is in reach."""
