@@ -96,11 +96,12 @@ class PrmZeroConfig:
 class PrmConfig:
     """The process reward model. `path` starts from a checkpoint instead of PRM 0.
 
-    `labels`: `progress` (value v of ReST-MCTS*), `hard` (reached a correct answer) or `soft` (share of correct ones).
+    `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress` (the
+    value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
     """
 
     path: str | None = None
-    labels: str = "progress"
+    labels: str = "soft"
     head: str = "hidden"
     batch_rows: int = 256
     states_per_problem: int = 16

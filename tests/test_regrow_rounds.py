@@ -134,6 +134,15 @@ def test_killed_at_any_moment_the_run_goes_on_to_the_same_figures(run, cache, tm
     assert without_clock(folder) == without_clock(run)
 
 
+def test_the_papers_value_model_runs_the_same_loop(cache, tmp_path):
+    folder = tmp_path / "paper"
+    paper = ["prm.labels=progress", "prm.head=vocabulary", "search=rest_mcts_star", "round.count=1"]
+    assert main(["train", *TINY, *paper, f"run.dir={folder}", f"cache={cache}"]) == 0
+    report = read_report(folder / "report.json")
+    assert report.rounds[1].eval["search"].strategy == "rest_mcts_star"
+    assert json.loads((folder / "round-1/prm/config.json").read_text())["architectures"] == ["VocabularyValueModel"]
+
+
 def test_another_config_is_refused_with_what_differs(run, cache, capsys):
     assert main(["train", *TINY, f"run.dir={run}", f"cache={cache}", "round.problems=25"]) == UNUSABLE
     complaint = capsys.readouterr().err
