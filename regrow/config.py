@@ -96,8 +96,8 @@ class PrmZeroConfig:
 class PrmConfig:
     """The process reward model. `path` starts from a checkpoint instead of PRM 0.
 
-    `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress` (the
-    value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
+    `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress`
+    (the value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
     """
 
     path: str | None = None
