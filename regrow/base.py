@@ -21,11 +21,10 @@ from prm.train import TrainPrm
 from prm.train import train as train_prm
 from regrow import atomic, provenance
 from regrow.build import fields_of
-from regrow.config import BaseConfig, Config, PrmConfig, settings_of
+from regrow.config import PROGRESS, BaseConfig, Config, PrmConfig, settings_of
 from regrow.progress import track
 from regrow.tasks.task import Split, Task, ValuedSteps
 
-PROGRESS, HARD, SOFT = "progress", "hard", "soft"
 _MAKERS = ("regrow.tasks", "policy", "prm")
 
 

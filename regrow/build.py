@@ -12,7 +12,8 @@ from mcts.ports import Checker, Policy, StepScorer
 from mcts.scheduler import Budget
 from mcts.search import Search
 from mcts.types import Problem, Step
-from regrow.config import SEARCHES, BudgetConfig, Config, settings_of
+from prm.model import HEADS
+from regrow.config import LABELS, SEARCHES, BudgetConfig, Config, settings_of
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
 
@@ -58,8 +59,8 @@ def checker_of(config: Config, task: Task) -> Checker | None:
 def check_choices(config: Config) -> None:
     """Hold settings that are one of a few words, or counts, against what there is."""
     choices = {
-        "prm.labels": (config.prm.labels, ("progress", "hard", "soft")),
-        "prm.head": (config.prm.head, ("hidden", "vocabulary")),
+        "prm.labels": (config.prm.labels, LABELS),
+        "prm.head": (config.prm.head, HEADS),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "output": (config.output, ("text", "json")),
     }

@@ -22,6 +22,10 @@ from prm.train import TrainPrm
 
 T = TypeVar("T")
 
+PROGRESS = "progress"
+LABELS = (PROGRESS, "hard", "soft")
+"""What a PRM may be trained to predict; see `PrmConfig`."""
+
 SEARCHES: dict[str, type[Search]] = {"best_of_n": BestOfN, "mcts_star": MctsStar, "rollout_branching": RolloutBranching}
 
 

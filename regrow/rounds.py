@@ -22,7 +22,7 @@ from prm.train import TrainPrm
 from prm.train import train as train_prm
 from regrow import atomic, base, provenance
 from regrow.build import budget_of, check_choices, checker_of, fields_of, policy_of, scorer_of, search_of, task_of
-from regrow.config import Config, settings_of
+from regrow.config import PROGRESS, Config, settings_of
 from regrow.evaluation import Evaluator, prm_quality, texts
 from regrow.grow import grow
 from regrow.manifest import Run, Stage, open_run
@@ -193,12 +193,12 @@ class Loop:
             selected = policy_traces(
                 read_trees(traces.folder), self.task, per_problem=config.round.traces_per_problem, seed=seed
             )
-            replayed = self.task.demonstrations(round(config.round.replay * len(selected)), seed)
-            examples = [from_steps(tokenizer, PromptFormat(), question, steps) for question, steps in selected]
-            examples += [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in replayed]
             if not selected:
                 shutil.copytree(models.policy, folder, dirs_exist_ok=True)
                 return {"traces": 0}
+            replayed = self.task.demonstrations(round(config.round.replay * len(selected)), seed)
+            examples = [from_steps(tokenizer, PromptFormat(), question, steps) for question, steps in selected]
+            examples += [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in replayed]
             with track(f"round {number}, policy") as advance:
                 result = train_policy(
                     models.policy, examples, folder, self.policy_settings, seed=seed, progress=base.reporter(advance)
@@ -252,7 +252,7 @@ class Loop:
             atomic.write_json(folder / "scores.json", measured.scores)
             first = folder if number == 0 else self.run.folder / "round-0/evaluate"
             samples = [verified.tree for verified in read_trees(first / "samples")]
-            target = "progress" if config.prm.labels == base.PROGRESS else "success"
+            target = "progress" if config.prm.labels == PROGRESS else "success"
             quality = prm_quality(scorer, self.task, self.held_out, samples, target)
             return {"eval": {key: dataclasses.asdict(row) for key, row in measured.rows.items()}, "prm_eval": quality}
 

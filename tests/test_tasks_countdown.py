@@ -294,3 +294,18 @@ def test_form_does_not_change_the_canonical_key_but_another_operation_does():
     assert TASK.canonical(one) == TASK.canonical(other)
     assert TASK.canonical(one) != TASK.canonical([*one[:2], "9 * 4 = 36 : 36"])
     assert TASK.canonical(["9 - 5 = 4"]) != TASK.canonical(["9 - 5 = 4 : 4"])
+
+
+@pytest.mark.parametrize("size", [3, 4, 5])
+def test_an_unfinished_solution_is_wrong_however_promising(size):
+    task = Countdown(numbers=(size,))
+    problems = task.problems(Split.TRAIN, 20, seed=7)
+    answers = {graded.problem.question: graded for graded in problems}
+    clean = [valued for valued in task.valued_steps(problems, seed=7) if valued.is_complete and all(valued.reachable)]
+    assert clean
+    for valued in clean:
+        graded = answers[valued.question]
+        assert task.verify(graded, valued.steps) is Outcome.CORRECT
+        for kept in range(1, len(valued.steps)):
+            assert task.verify(graded, valued.steps[:kept]) is Outcome.WRONG
+            assert not task.check(graded.problem, valued.steps[:kept])
