@@ -22,7 +22,7 @@ from mcts.requests import (
     SelectUct,
     TreeRequest,
 )
-from mcts.tree import NO_NODE, Flag, SearchTree
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag, SearchTree
 from mcts.types import Continuation, Problem, Spent, State, Step, StepEnd, Values
 
 
@@ -212,7 +212,8 @@ class Forest:
             key = (node, step.token_ids, step.text, step.end)
             child = tree.children.get(key)
             if child is None:
-                child = self._append(tree, node, step, exp(sum(step.logprobs)), self._flags_of(step, node))
+                prior = exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR
+                child = self._append(tree, node, step, prior, self._flags_of(step, node))
                 tree.children[key] = child
             node = child
         return node

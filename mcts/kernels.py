@@ -135,6 +135,58 @@ def _next_in_preorder(nodes: Nodes, node: int, root: int) -> int:
 
 
 @njit(cache=True)
+def _census(nodes: Nodes, root: int) -> tuple[int, int, float]:
+    """Nodes of a tree, draws in it, and the mean depth of its finished solutions (NaN without any)."""
+    count, draws, finals, final_depth = 0, 0, 0, 0
+    node = root
+    while node != NO_NODE:
+        record = nodes[node]
+        count += 1
+        draws += record.draws
+        if record.flags & FINAL:
+            finals += 1
+            final_depth += record.depth
+        node = _next_in_preorder(nodes, node, root)
+    return count, draws, final_depth / finals if finals else np.nan
+
+
+@njit(cache=True)
+def expected_success(nodes: Nodes, root: int, strength: float, order: Ids, success: NDArray[np.float64]) -> None:
+    """How likely a solution drawn at each node of a tree is a new and correct one.
+
+    P(s) = sum over children c of prior(c) P(c) + (1 - sum prior(c)) (k p + successes) / (k + draws), and 0 where a node
+    is closed. What was drawn is known: it is worth what is left to find beneath it. What the policy might still draw
+    is worth the scorer's p, a prior of k draws. A child without a value or a known probability takes none away; a
+    node without a value has no P (NaN).
+
+    Args:
+        strength: k > 0, the weight of the scorer's value in draws.
+        order: [M nodes of the tree] int32, written: the tree's nodes by ordinal.
+        success: [M] written: P.
+    """
+    unexplored = np.ones(len(order))
+    success[:] = 0.0
+    node = root
+    while node != NO_NODE:
+        order[nodes[node].ordinal] = node
+        node = _next_in_preorder(nodes, node, root)
+    for i in range(len(order) - 1, -1, -1):  # children were created after their parents
+        record = nodes[order[i]]
+        if record.flags & CLOSED:
+            success[i] = 0.0
+        elif np.isnan(record.value):
+            success[i] = np.nan
+            continue
+        else:
+            posterior = (strength * record.value + record.value_sum) / (strength + record.visits)
+            success[i] += max(0.0, unexplored[i]) * posterior
+        if i > 0:
+            parent = nodes[record.parent].ordinal
+            unexplored[parent] -= record.prior
+            success[parent] += record.prior * success[i]
+
+
+@njit(cache=True)
 def select_prefix(
     nodes: Nodes,
     roots: Ids,
@@ -146,47 +198,35 @@ def select_prefix(
 ) -> None:
     """Choose from which kept prefix of each tree the next complete solution is drawn (rollout branching).
 
-    index = (k p + successes) / (k + draws) / steps still to go, with p the scorer's value, k its weight in draws, and
-    draws and successes counting only solutions drawn at the prefix or passing through it on their own. The root is
-    taken while it has fewer than `opening` draws or less than `root_share` of all: a wrong scorer cannot starve it.
+    The prefix of the greatest `expected_success` per step still to go. The root is taken while it has fewer than
+    `opening` draws or less than `root_share` of all: a wrong scorer cannot starve it.
 
     Args:
         roots: [T] int32.
         seeds: [T] uint64, for ties.
-        strength: k > 0.
+        strength: k > 0, the weight of the scorer's value in draws.
         root_share: In [0, 1].
         opening: Draws at the root before any branching.
         prefixes: [T] int32, written.
     """
     for t in range(len(roots)):
         root = roots[t]
-        all_draws, finals, final_depth = 0, 0, 0
-        node = root
-        while node != NO_NODE:
-            record = nodes[node]
-            all_draws += record.draws
-            if record.flags & FINAL:
-                finals += 1
-                final_depth += record.depth
-            node = _next_in_preorder(nodes, node, root)
         prefixes[t] = root
-        if nodes[root].draws < max(opening, root_share * all_draws) or finals == 0:
+        count, draws, mean_depth = _census(nodes, root)
+        if nodes[root].draws < max(opening, root_share * draws) or np.isnan(mean_depth):
             continue
-        mean_depth = final_depth / finals
+        order = np.empty(count, np.int32)
+        success = np.empty(count)
+        expected_success(nodes, root, strength, order, success)
         best_score = -np.inf
-        node = root
-        while node != NO_NODE:
-            record = nodes[node]
-            if not record.flags & CLOSED:
-                posterior = (strength * record.value + record.value_sum) / (strength + record.visits)
-                score = posterior / max(1.0, mean_depth - record.depth)
-                best = prefixes[t]
-                if score > best_score or (
-                    score == best_score
-                    and _tie_break(seeds[t], record.ordinal) > _tie_break(seeds[t], nodes[best].ordinal)
-                ):
-                    prefixes[t], best_score = node, score
-            node = _next_in_preorder(nodes, node, root)
+        for i in range(count):
+            record = nodes[order[i]]
+            if record.flags & CLOSED:
+                continue
+            score = success[i] / max(1.0, mean_depth - record.depth)
+            best = nodes[prefixes[t]].ordinal
+            if score > best_score or (score == best_score and _tie_break(seeds[t], i) > _tie_break(seeds[t], best)):
+                prefixes[t], best_score = order[i], score
 
 
 @njit(cache=True)

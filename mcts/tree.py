@@ -12,6 +12,8 @@ from mcts.types import Problem, Spent, Step
 
 NO_NODE = -1
 ROOT = 0
+UNKNOWN_PRIOR = 0.0
+"""The prior of a step whose policy tells no log-probabilities."""
 
 
 class Flag(IntFlag):
@@ -45,7 +47,7 @@ class SearchTree:
         visits: [N] int32.
         value_sum: [N] float64, backed-up evidence.
         value: [N] float32, the node's value; NaN where never scored.
-        prior: [N] float32, probability of the step under the policy, before temperature.
+        prior: [N] float32, probability of the step under the policy, before temperature; 0 where it is not known.
         flags: [N] uint16 of `Flag`.
     """
 

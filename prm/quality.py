@@ -21,6 +21,7 @@ PrmQuality = TypedDict(
     {
         "auroc": float | None,
         "auroc_by_depth": dict[str, float | None],
+        "depth_only_auroc": float | None,
         "brier_skill": float | None,
         "within_0.1": float,
         "constant_within_0.1": float,
@@ -31,7 +32,8 @@ PrmQuality = TypedDict(
 """Quality of the values a PRM gave to n steps.
 
 * `auroc`: the chance that a step from which a correct answer can follow is valued above one from which none can;
-  None where all steps are of one kind. `auroc_by_depth` asks the same among steps of one depth.
+  None where all steps are of one kind. `auroc_by_depth` asks the same among steps of one depth; `depth_only_auroc` is
+  what is reached by telling depths apart and nothing else (a constant reaches 0.5).
 * `brier_skill`: 1 - MSE(value, target) / MSE(mean target, target); 0 is a constant, 1 is exact; None where the
   target itself is constant. For a probability of success this is the Brier skill score over the base rate.
 * `within_0.1`: share of values within 0.1 of their target (ReST-MCTS*, Eq. 38). Beside it what no PRM at all reaches:
@@ -65,9 +67,13 @@ def measure(
     if not (np.isfinite(predicted).all() and np.isfinite(truth).all()):
         raise InputError("PRM quality: a value is not a number, expected predictions and truth in [0, 1]")
     at_depth = {int(d): depths == d for d in np.unique(depths)}
+    base_rates = np.zeros_like(predicted)
+    for here in at_depth.values():
+        base_rates[here] = success[here].mean()
     return {
         "auroc": _auroc(predicted, success),
         "auroc_by_depth": {str(d): _auroc(predicted[here], success[here]) for d, here in at_depth.items()},
+        "depth_only_auroc": _auroc(base_rates, success),
         "brier_skill": _skill(predicted, truth),
         "within_0.1": float(np.mean(np.abs(predicted - truth) <= TOLERANCE + _ROUNDING)),
         "constant_within_0.1": _most_within(truth) / truth.size,

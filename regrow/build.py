@@ -13,7 +13,7 @@ from mcts.scheduler import Budget
 from mcts.search import Search
 from mcts.types import Problem, Step
 from prm.model import HEADS
-from regrow.config import LABELS, SEARCHES, BudgetConfig, Config, settings_of
+from regrow.config import CONTROLS, LABELS, SEARCHES, BudgetConfig, Config, settings_of
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
 
@@ -64,6 +64,7 @@ def check_choices(config: Config) -> None:
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "output": (config.output, ("text", "json")),
     }
+    choices |= {f"round.controls[{i}]": (name, CONTROLS) for i, name in enumerate(config.round.controls)}
     for key, (chosen, known) in choices.items():
         if chosen not in known:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(known)}")
@@ -71,6 +72,7 @@ def check_choices(config: Config) -> None:
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,
         "evaluate.problems": config.evaluate.problems,
+        "evaluate.drawn": config.evaluate.drawn,
         "evaluate.samples": config.evaluate.samples,
         "scheduler.trees_at_once": config.scheduler.trees_at_once,
         "scheduler.max_depth": config.scheduler.max_depth,

@@ -26,6 +26,9 @@ PROGRESS = "progress"
 LABELS = (PROGRESS, "hard", "soft")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
+CONTROLS = ("base_only", "rest_em")
+"""What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""
+
 SEARCHES: dict[str, type[Search]] = {"best_of_n": BestOfN, "mcts_star": MctsStar, "rollout_branching": RolloutBranching}
 
 
@@ -102,6 +105,7 @@ class PrmConfig:
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress`
     (the value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
+    `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
     """
 
     path: str | None = None
@@ -109,6 +113,7 @@ class PrmConfig:
     head: str = "hidden"
     batch_rows: int = 256
     states_per_problem: int = 16
+    yardstick: bool = False
     zero: PrmZeroConfig = field(default_factory=PrmZeroConfig)
     train: Any = field(default_factory=schema_of(TrainPrm))
 
@@ -134,24 +139,35 @@ class SchedulerConfig:
 class RoundConfig:
     """The loop: how many rounds, on how many fresh problems, with which traces.
 
-    `replay` is the number of base demonstrations mixed in per selected trace, against forgetting.
+    Every round learns from the traces of all rounds so far, and goes on from the last policy or, with `restart`, from
+    the first. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting.
+    `controls` are learned beside the loop for comparison: `base_only`, `rest_em` (see `regrow.learner.Teacher`).
     """
 
     count: int = 3
     problems: int = 512
     traces_per_problem: int = 2
     replay: float = 1.0
+    restart: bool = False
+    controls: list[str] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 
 @dataclass
 class EvaluateConfig:
-    """Held-out evaluation. `selected_by`: `checker` where the task has one, else `prm`; `auto` chooses so."""
+    """Held-out evaluation.
+
+    Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `selected_by`:
+    `checker` where the task has one, else `prm`; `auto` chooses so. `diagnosis` adds the search with the exact truth
+    for a scorer, and with values that mean nothing.
+    """
 
     problems: int = 200
+    drawn: int = 200
     samples: int = 8
     split: str = "test"
     selected_by: str = "auto"
+    diagnosis: bool = False
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,9 @@ class Evaluation:
         samples: The trees of the `sample` strategy.
     """
 
-    rows: dict[str, EvalRow]
-    scores: dict[str, list[float]]
-    samples: list[SearchTree]
+    rows: dict[str, EvalRow] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    samples: list[SearchTree] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Evaluator:
     """Measures policies and scorers on the same held-out problems.
 
     Attributes:
+        problems: What greedy decoding is measured on.
+        drawn: How many of them, from the first, everything that draws samples is measured on.
         samples: Solutions drawn per problem for `sample`.
         search: The strategy measured as `search`, against best-of-N at the same `budget`.
         checker: Whose verdict selects answers; None selects by the scorer.
@@ -51,6 +54,7 @@ class Evaluator:
 
     task: Task
     problems: Sequence[GradedProblem]
+    drawn: int
     search: Search
     budget: Budget
     samples: int
@@ -58,54 +62,69 @@ class Evaluator:
     limits: SchedulerConfig
     seed: int
 
-    def evaluate(self, policy: Policy, scorer: StepScorer, scratch: Path, label: str) -> Evaluation:
-        """Run every strategy and verify its answers.
+    def plain(self, policy: Policy, scratch: Path, label: str) -> Evaluation:
+        """Greedy decoding and the mean of some samples: how good the policy is on its own.
 
         Args:
             scratch: Working folder that survives a crash.
             label: What is evaluated, for seeds and progress.
         """
-        once = Budget(simulations=1)
-        sample = BestOfN(width=self.samples, name="sample")
-        plain = self._grow({GREEDY: once, sample: once}, policy, None, None, scratch / "plain", f"{label}, sampling")
+        once, sample = Budget(simulations=1), BestOfN(width=self.samples, name="sample")
+        few = self.problems[: self.drawn]
+        queries = [*self._queries(GREEDY, once, self.problems, label), *self._queries(sample, once, few, label)]
+        trees = self._grow(queries, policy, None, None, scratch / "plain", f"{label}, sampling")
+        result = Evaluation(samples=trees[len(self.problems) :])
+        self._add(result, "greedy", "none", self.problems, trees[: len(self.problems)])
+        self._add(result, "sample", "mean", few, result.samples)
+        return result
+
+    def contest(self, policy: Policy, scorers: Mapping[str, StepScorer], scratch: Path, label: str) -> Evaluation:
+        """The search with each of the `scorers`, named as their rows, and best-of-N with the first, at equal tokens."""
+        few, result = self.problems[: self.drawn], Evaluation()
+        selected_by = "checker" if self.checker else "prm"
         is_best_of_n = isinstance(self.search, BestOfN)
         best_of_n = self.search if is_best_of_n else BestOfN(temperature=self.search.temperature)
-        contest = {self.search: self.budget, best_of_n: self.budget}
-        searched = self._grow(contest, policy, scorer, self.checker, scratch / "search", f"{label}, searching")
-        selected_by = "checker" if self.checker else "prm"
-        rows, scores = {}, {}
-        for name, trees, how in (
-            ("greedy", plain[GREEDY.name], "none"),
-            ("sample", plain[sample.name], "mean"),
-            ("search", searched[self.search.name], selected_by),
-            ("best_of_n", searched[best_of_n.name], selected_by),
-        ):
-            scores[name] = [
-                self._share_correct(graded, tree, all_finals=how == "mean")
-                for graded, tree in zip(self.problems, trees, strict=True)
-            ]
-            tokens = [tree.spent.tokens_generated for tree in trees]
-            strategy = trees[0].strategy if trees else name
-            rows[name] = eval_row(strategy, how, float(np.mean(tokens)), scores[name])
-        return Evaluation(rows, scores, plain[sample.name])
+        contestants = [(name, self.search, scorer) for name, scorer in scorers.items()]
+        contestants.insert(1, ("best_of_n", best_of_n, next(iter(scorers.values()))))
+        for name, search, scorer in contestants:
+            queries = self._queries(search, self.budget, few, label)
+            trees = self._grow(queries, policy, scorer, self.checker, scratch / name, f"{label}, {name}")
+            self._add(result, name, selected_by, few, trees)
+        return result
+
+    def _add(
+        self,
+        result: Evaluation,
+        name: str,
+        selected_by: str,
+        problems: Sequence[GradedProblem],
+        trees: Sequence[SearchTree],
+    ) -> None:
+        scores = [
+            self._share_correct(graded, tree, all_finals=selected_by == "mean")
+            for graded, tree in zip(problems, trees, strict=True)
+        ]
+        tokens = float(np.mean([tree.spent.tokens_generated for tree in trees]))
+        result.scores[name] = scores
+        result.rows[name] = eval_row(trees[0].strategy, selected_by, tokens, scores)
+
+    def _queries(self, search: Search, budget: Budget, problems: Sequence[GradedProblem], label: str) -> list[Query]:
+        return [
+            Query(graded.problem, search, budget, seed_of(self.seed, label, graded.problem.id, search.name))
+            for graded in problems
+        ]
 
     def _grow(
         self,
-        strategies: Mapping[Search, Budget],
+        queries: Sequence[Query],
         policy: Policy,
         scorer: StepScorer | None,
         checker: Checker | None,
         scratch: Path,
         what: str,
-    ) -> dict[str, list[SearchTree]]:
+    ) -> list[SearchTree]:
         scratch.mkdir(parents=True, exist_ok=True)
-        queries = [
-            Query(graded.problem, search, budget, seed_of(self.seed, what, graded.problem.id, search.name))
-            for search, budget in strategies.items()
-            for graded in self.problems
-        ]
-        trees = grow(queries, policy, scorer, self.limits, checker=checker, scratch=scratch, what=what)
-        return {search.name: [tree for tree in trees if tree.strategy == search.name] for search in strategies}
+        return grow(queries, policy, scorer, self.limits, checker=checker, scratch=scratch, what=what)
 
     def _share_correct(self, graded: GradedProblem, tree: SearchTree, *, all_finals: bool) -> float:
         """Whether the chosen answer is correct; with `all_finals`, the share of all drawn solutions that are."""
@@ -129,12 +148,13 @@ def prm_quality(
     """Hold the scorer against the exact truth at every step of the solutions in `trees`; None where no truth is known.
 
     Args:
+        problems: As many as `trees` at least, in the same order.
         target: `success` where the scorer predicts the probability of success, `progress` where it predicts v.
     """
     states: list[State] = []
     counted: list[int] = []
     truths = []
-    for graded, tree in zip(problems, trees, strict=True):
+    for graded, tree in zip(problems, trees, strict=False):
         seen: set[tuple[str, ...]] = set()
         for node in tree.finals():
             steps = tree.path(int(node))
@@ -154,6 +174,48 @@ def prm_quality(
             reachable.append(truth.reachable[k])
             depth.append(k + 1)
     return measure(np.asarray(predicted), np.asarray(v_star), np.asarray(reachable), np.asarray(depth), target=target)
+
+
+def own_success_skill(
+    scorer: StepScorer, task: Task, problems: Sequence[GradedProblem], trees: Sequence[SearchTree]
+) -> float | None:
+    """The Brier skill of the scorer's values as forecasts of the drawing policy's own success from each step on.
+
+    A solution passes through a step with the probability with which the policy goes on so: its outcome, 0 or 1, is
+    an unbiased draw of the success rate there, and every step of every solution counts as often as it was drawn.
+
+    Args:
+        trees: Plain samples of the policy, problem by problem.
+
+    Returns:
+        1 - Brier score / Brier score of the mean; None where all solutions are right, or none.
+    """
+    states, weights, correct = [], [], []
+    for graded, tree in zip(problems, trees, strict=False):
+        for node in tree.finals():
+            steps = tree.path(int(node))
+            states.append(State(tree.problem, steps))
+            weights.append(int(tree.visits[node]))
+            correct.append(task.verify(graded, texts(steps)) is Outcome.CORRECT)
+    forecasts = score_all(scorer, states)
+    lengths = [len(values) - 1 for values in forecasts]
+    predicted = np.concatenate([values[1:] for values in forecasts])
+    outcome = np.repeat(np.asarray(correct, np.float64), lengths)
+    weight = np.repeat(np.asarray(weights, np.float64), lengths)
+    mean = np.average(outcome, weights=weight)
+    if mean in (0.0, 1.0):
+        return None
+    return float(1.0 - np.average((predicted - outcome) ** 2, weights=weight) / (mean * (1.0 - mean)))
+
+
+def values_by_depth(scorer: StepScorer, trees: Sequence[SearchTree]) -> dict[int, list[float]]:
+    """The scorer's values of every solution's prefixes, by the number of their steps."""
+    pools: dict[int, list[float]] = defaultdict(list)
+    states = [State(tree.problem, tree.path(int(node))) for tree in trees for node in tree.finals()]
+    for values in score_all(scorer, states):
+        for depth, value in enumerate(values):
+            pools[depth].append(value)
+    return dict(pools)
 
 
 def score_all(scorer: StepScorer, states: Sequence[State]) -> list[Values]:

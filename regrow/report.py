@@ -15,11 +15,12 @@ from typing import Any, Self, TypeVar, cast
 
 from mcts.errors import InputError
 from regrow import provenance
+from regrow.comparison import Comparison
 from regrow.manifest import Manifest
 
-SCHEMA = 1
-EVAL_NAMES = ("greedy", "sample", "search", "best_of_n")
-"""Names of a round's evaluations; the last two spend equal tokens."""
+SCHEMA = 2
+EVAL_NAMES = ("greedy", "sample", "search", "best_of_n", "oracle", "shuffled")
+"""Names of a round's evaluations; from `search` on they spend equal tokens, the last two with other scorers."""
 
 T = TypeVar("T")
 
@@ -79,20 +80,41 @@ class PrmQuality:
     Attributes:
         auroc: Against reachability of a correct answer.
         auroc_by_depth: Number of the step, 1 the first -> AUROC among the steps of that depth.
+        depth_only_auroc: Of values that tell depths apart and nothing else; a constant has 0.5.
         brier_skill: 1 - Brier score / Brier score of the base rate.
         within_tenth: Share of values within 0.1 of the truth.
         constant_within_tenth: The same for the best constant.
         depth_only_within_tenth: The same for the best constant per depth.
         n: Steps judged.
+        own_success_skill: Brier skill as forecasts of its own policy's success from each step on.
     """
 
     auroc: float | None
     auroc_by_depth: dict[str, float | None]
+    depth_only_auroc: float | None
     brier_skill: float | None
     within_tenth: float | None = field(metadata={"key": "within_0.1"})
     constant_within_tenth: float | None = field(metadata={"key": "constant_within_0.1"})
     depth_only_within_tenth: float | None = field(metadata={"key": "depth_only_within_0.1"})
     n: int
+    own_success_skill: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What another teacher made of the same base in the same round; see `regrow.learner.Teacher`.
+
+    Attributes:
+        policy: Checkpoint of the policy that was evaluated.
+        tokens_generated: Likewise for training data.
+        seconds: Stage -> wall-clock seconds.
+        eval: `greedy` and `sample`.
+    """
+
+    policy: str
+    tokens_generated: int
+    seconds: dict[str, float]
+    eval: dict[str, EvalRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +128,9 @@ class Round:
         seconds: Stage -> wall-clock seconds.
         eval: Name of `EVAL_NAMES` -> its result.
         prm_eval: None where the task knows no truth about steps.
+        prm_exact_eval: Of the yardstick: the same model trained on exact labels; None where there is none.
+        controls: Name of the teacher -> what it reached.
+        comparisons: Paired tests on the held-out problems: over round 0 (`base`), the controls, best-of-N.
     """
 
     round: int
@@ -115,6 +140,9 @@ class Round:
     seconds: dict[str, float]
     eval: dict[str, EvalRow]
     prm_eval: PrmQuality | None
+    prm_exact_eval: PrmQuality | None
+    controls: dict[str, Control]
+    comparisons: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True, slots=True)

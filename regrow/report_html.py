@@ -11,13 +11,21 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from regrow import atomic
-from regrow.report_plots import LABELS, accuracy, auroc_by_depth, names_of, seconds, tokens
+from regrow.report_plots import LABELS, TEACHERS, accuracy, auroc_by_depth, controls, names_of, seconds, tokens
 from regrow.report_template import PAGE
 
 _PRM_NOTE = (
     "Held against the exact truth of every step. AUROC: does the value tell steps from which the answer can still be "
     "reached from dead ends; 0.5 is chance. Brier skill: 0 is the base rate, 1 perfect. Within 0.1 rewards constants, "
-    "so the best constant and the best constant per depth stand beside it."
+    "so the best constant and the best constant per depth stand beside it. Exact: AUROC of the same model trained on "
+    "exact labels of the same steps. Own success: Brier skill as a forecast of the round's own policy's success."
+)
+_CONTROLS_NOTE = (
+    "The same base under other teachers, in as many training steps: its own base data alone, and traces from as many "
+    "tokens of plain sampling (ReST-EM). What the loop is worth is what it has above both."
+)
+_PAIRED_NOTE = (
+    "Differences in the share of correct answers, problem by problem, with 95 % intervals; p by a paired t-test."
 )
 
 
@@ -27,6 +35,10 @@ def write_html(report: Mapping[str, Any], path: Path) -> None:
     judged = [done for done in rounds if done["prm_eval"] is not None]
     figures = {"accuracy": accuracy(rounds), "seconds": seconds(rounds), "tokens": tokens(rounds)}
     sections = [_section("Accuracy", _headline_note(rounds), _headline(rounds), _plot("accuracy"))]
+    if any(done["controls"] for done in rounds):
+        figures["controls"] = controls(rounds)
+        sections.append(_section("Controls", _CONTROLS_NOTE, _controls_table(rounds), _plot("controls")))
+    sections.append(_section("Paired comparisons", _PAIRED_NOTE, _comparisons_table(rounds)))
     if judged:
         figures["depth"] = auroc_by_depth(judged)
         sections.append(_section("Process reward model", _PRM_NOTE, _prm_table(judged), _plot("depth")))
@@ -108,16 +120,57 @@ def _cell(row: Mapping[str, Any] | None) -> str:
 def _prm_table(rounds: Sequence[Mapping[str, Any]]) -> str:
     columns = {
         "auroc": "AUROC",
+        "depth_only_auroc": "depth only AUROC",
         "brier_skill": "Brier skill",
+        "own_success_skill": "own success",
         "within_0.1": "within 0.1",
         "constant_within_0.1": "constant",
         "depth_only_within_0.1": "depth only",
     }
     rows = [
-        [_round(done), *(_figure(done["prm_eval"][key]) for key in columns), f"{done['prm_eval']['n']:,}"]
+        [
+            _round(done),
+            *(_figure(done["prm_eval"][key]) for key in columns),
+            _figure((done["prm_exact_eval"] or {"auroc": None})["auroc"]),
+            f"{done['prm_eval']['n']:,}",
+        ]
         for done in rounds
     ]
-    return _table(["round", *columns.values(), "steps"], rows)
+    return _table(["round", *columns.values(), "AUROC exact", "steps"], rows)
+
+
+def _controls_table(rounds: Sequence[Mapping[str, Any]]) -> str:
+    teachers = list(dict.fromkeys(name for done in rounds for name in done["controls"]))
+    kinds = ("greedy", "sample")
+    head = ["round", *(f"{LABELS[kind]}<small>{TEACHERS[name]}</small>" for kind in kinds for name in ["", *teachers])]
+    rows = [
+        [_round(done), *(_cell(_arm(done, name).get(kind)) for kind in kinds for name in ["", *teachers])]
+        for done in rounds
+    ]
+    return _table(head, rows)
+
+
+def _arm(done: Mapping[str, Any], teacher: str) -> Mapping[str, Any]:
+    """The evaluations of a control, or of the loop itself."""
+    evaluated: Mapping[str, Any] = done["controls"].get(teacher, {"eval": {}})["eval"] if teacher else done["eval"]
+    return evaluated
+
+
+def _comparisons_table(rounds: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            f"{done['round']}",
+            LABELS[row["of"]],
+            LABELS.get(row["over"]) or TEACHERS.get(row["over"], _text(row["over"])),
+            f"<b>{100 * row['difference']:+.1f} points</b>",
+            f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
+            f"{row['p_value']:.3f}" if row["p_value"] >= 0.001 else "&lt; 0.001",
+            f"{row['n']:,}",
+        ]
+        for done in rounds
+        for row in done["comparisons"]
+    ]
+    return _table(["round", "of", "over", "difference", "interval", "p", "problems"], rows)
 
 
 def _figure(value: float | None) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 
 from regrow.report import EVAL_NAMES
 
-LABELS = {"greedy": "greedy", "sample": "sample", "search": "search", "best_of_n": "best of N"}
+LABELS = {
+    "greedy": "greedy",
+    "sample": "sample",
+    "search": "search",
+    "best_of_n": "best of N",
+    "oracle": "search, exact truth",
+    "shuffled": "search, shuffled PRM",
+}
+TEACHERS = {"": "the loop", "base_only": "base data only", "rest_em": "ReST-EM", "base": "round 0"}
+"""Who taught a policy; the loop itself has no name among the controls."""
 _SERIES = 8
 """Colours of the page; more series start again."""
 
@@ -57,33 +66,53 @@ def _round_axis(rounds: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def accuracy(rounds: Sequence[Mapping[str, Any]]) -> Figure:
-    """Accuracy over rounds; the series stand side by side so that their intervals can be told apart."""
-    names = names_of(rounds)
+    """Accuracy over rounds."""
+    series = {
+        LABELS[name]: {done["round"]: done["eval"][name] for done in rounds if name in done["eval"]}
+        for name in names_of(rounds)
+    }
+    return _accuracies("Accuracy, 95 % intervals", rounds, series)
+
+
+def controls(rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """Greedy accuracy over rounds, of the loop and of its controls; all start from the same round 0."""
+    series = {TEACHERS[""]: {done["round"]: done["eval"]["greedy"] for done in rounds}}
+    for name in dict.fromkeys(name for done in rounds for name in done["controls"]):
+        series[TEACHERS[name]] = {
+            done["round"]: done["controls"].get(name, done)["eval"]["greedy"]
+            for done in rounds
+            if name in done["controls"] or done["round"] == 0
+        }
+    return _accuracies("Greedy accuracy, 95 % intervals", rounds, series)
+
+
+def _accuracies(
+    title: str, rounds: Sequence[Mapping[str, Any]], series: Mapping[str, Mapping[int, Mapping[str, Any]]]
+) -> Figure:
+    """Series over rounds, side by side so that their intervals can be told apart."""
     data = []
-    for index, name in enumerate(names):
-        rows = [(done["round"], done["eval"][name]) for done in rounds if name in done["eval"]]
-        shares = [row["accuracy"] for _, row in rows]
+    for index, (name, rows) in enumerate(series.items()):
         data.append(
             {
-                "name": LABELS[name],
+                "name": name,
                 "mode": "lines+markers",
-                "x": [number + 0.05 * (index - (len(names) - 1) / 2) for number, _ in rows],
-                "y": shares,
+                "x": [number + 0.05 * (index - (len(series) - 1) / 2) for number in rows],
+                "y": [row["accuracy"] for row in rows.values()],
                 "error_y": {
-                    "array": [row["high"] - row["accuracy"] for _, row in rows],
-                    "arrayminus": [row["accuracy"] - row["low"] for _, row in rows],
+                    "array": [row["high"] - row["accuracy"] for row in rows.values()],
+                    "arrayminus": [row["accuracy"] - row["low"] for row in rows.values()],
                     "symmetric": False,
                     "thickness": 1.2,
                     "width": 3,
                 },
-                "text": [f"round {number}: {100 * row['accuracy']:.1f} %" for number, row in rows],
+                "text": [f"round {number}: {100 * row['accuracy']:.1f} %" for number, row in rows.items()],
                 "hoverinfo": "text+name",
                 "line": {"color": _colour(index), "width": 2},
                 "marker": {"size": 7},
             }
         )
     y = {"tickformat": ".0%", "rangemode": "tozero"}
-    return {"data": data, "layout": _layout("Accuracy, 95 % intervals", _round_axis(rounds), y)}
+    return {"data": data, "layout": _layout(title, _round_axis(rounds), y)}
 
 
 def auroc_by_depth(rounds: Sequence[Mapping[str, Any]]) -> Figure:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 from mcts.labels import StepLabels
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Step
-from prm.labels import LabelledState, from_tree, select
-from regrow.tasks.task import Task
+from prm.labels import NO_LABEL, LabelledState, from_tree, select
+from regrow.config import PROGRESS
+from regrow.tasks.task import GradedProblem, Task
 from regrow.verified import VerifiedTree
 
 Trace = tuple[str, tuple[Step, ...]]
@@ -37,6 +40,31 @@ def prm_states(trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, se
     """Labelled paths of all trees that have any label, each node labelled once; at most `per_problem` a problem."""
     states = (state for verified in trees for state in from_tree(verified.tree, node_labels(verified.labels, kind)))
     return select(states, per_problem=per_problem, seed=seed)
+
+
+def exactly_labelled(
+    states: Sequence[LabelledState], task: Task, problems: Iterable[GradedProblem], kind: str
+) -> list[LabelledState]:
+    """The same states with the truth where they had a label: what a PRM could learn from them at best.
+
+    Args:
+        problems: With the problem of every state among them.
+        kind: `progress` is given the exact v*, `hard` and `soft` whether a correct answer is still in reach.
+
+    Returns:
+        Empty where the task knows no truth about steps.
+    """
+    graded = {one.problem.id: one for one in problems}
+    relabelled = []
+    for item in states:
+        truth = task.truth(graded[item.state.problem.id], [step.text for step in item.state.steps])
+        if truth is None:
+            return []
+        # The bare problem: solvable, as all training problems are, and with no progress yet.
+        exact = (0.0, *truth.values) if kind == PROGRESS else (1.0, *map(float, truth.reachable))
+        labels = (NO_LABEL if isnan(had) else label for had, label in zip(item.labels, exact, strict=True))
+        relabelled.append(replace(item, labels=tuple(labels)))
+    return relabelled
 
 
 def node_labels(labels: StepLabels, kind: str) -> NDArray[np.float32]:

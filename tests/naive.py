@@ -14,7 +14,7 @@ import numpy as np
 
 from mcts.search import BestOfN, MctsStar, RolloutBranching
 from mcts.seeds import seed_of
-from mcts.tree import NO_NODE, Flag
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
 
 WORD = 1 << 64
@@ -91,6 +91,21 @@ def select_uct(root: Node, seed: int, exploration: float, log_factor: float, unv
     return node
 
 
+def expected_success(node: Node, strength: float) -> float:
+    if node.is_(Flag.CLOSED):
+        return 0.0
+    if isnan(node.value):
+        return nan
+    success, unexplored = 0.0, 1.0
+    for child in reversed(node.children):  # the order in which the kernel adds
+        found = expected_success(child, strength)
+        if not isnan(found):
+            unexplored -= child.prior
+            success += child.prior * found
+    posterior = (strength * node.value + node.value_sum) / (strength + node.visits)
+    return success + max(0.0, unexplored) * posterior
+
+
 def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
     nodes = list(root.preorder())
     finals = [node for node in nodes if node.is_(Flag.FINAL)]
@@ -100,8 +115,7 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
     mean_depth = sum(node.depth for node in finals) / len(finals)
 
     def index(node: Node) -> float:
-        posterior = (strength * node.value + node.value_sum) / (strength + node.visits)
-        return posterior / max(1.0, mean_depth - node.depth)
+        return expected_success(node, strength) / max(1.0, mean_depth - node.depth)
 
     candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
     return max(candidates, key=lambda node: (index(node), tie_break(seed, node.ordinal)), default=root)
@@ -258,7 +272,8 @@ class Walk:
         return accepted
 
     def _append(self, parent: Node, step: Step) -> Node:
-        node = Node(len(self.nodes), parent, step, prior=single(math.exp(sum(step.logprobs))))
+        prior = single(math.exp(sum(step.logprobs))) if step.logprobs else UNKNOWN_PRIOR
+        node = Node(len(self.nodes), parent, step, prior=prior)
         if step.end is StepEnd.FINAL:
             node.flags = Flag.FINAL | Flag.CLOSED
         elif step.end is StepEnd.TRUNCATED or not step.text or node.depth >= self.max_depth or parent.is_(Flag.CLOSED):

@@ -30,7 +30,11 @@ def trees(draw: st.DrawFn, *, expanded: bool = False, valued: bool = True) -> li
     for ordinal in range(1, size + 1):
         open_nodes = [node for node in tree if not node.flags]
         flags = rng.choice([0, 0, 0, Flag.CLOSED, Flag.FINAL | Flag.CLOSED]) if ordinal > 1 else 0
-        tree.append(naive.Node(ordinal, rng.choice(open_nodes), flags=int(flags), prior=0.5))
+        tree.append(
+            naive.Node(
+                ordinal, rng.choice(open_nodes), flags=int(flags), prior=naive.single(rng.choice((0.0, 0.1, 0.6)))
+            )
+        )
     for node in tree:
         node.visits, node.draws, node.value, node.value_sum = rng.randint(0, 4), rng.randint(0, 3), value(), value()
         if not valued and rng.random() < 0.5:

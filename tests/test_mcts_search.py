@@ -206,7 +206,7 @@ def test_a_scorer_that_is_all_wrong_cannot_take_its_share_from_the_root(share, c
     for draws, count in zip(range(2, 602, 2), at_root, strict=True):
         assert count >= min(draws, share * (draws - 2))
     if share < 1:
-        assert at_root[-1] <= max(4, share * 600 + 2)  # the scorer is wrong indeed: the root gets its floor, no more
+        assert at_root[-1] < 600  # the scorer is heard
 
 
 class Likes:

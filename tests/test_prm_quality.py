@@ -19,6 +19,7 @@ def test_progress_by_hand():
     assert quality == {
         "auroc": 0.75,  # of the pairs (.4, .1), (.4, .45), (.7, .1), (.7, .45) three are in order
         "auroc_by_depth": {"1": 1.0, "2": 1.0},
+        "depth_only_auroc": 0.5,
         "brier_skill": pytest.approx(1 - squared / variance),
         "within_0.1": 0.5,
         "constant_within_0.1": 0.25,
@@ -33,6 +34,7 @@ def test_success_by_hand():
     assert quality == {
         "auroc": 0.875,
         "auroc_by_depth": {"1": 1.0, "2": 0.5},
+        "depth_only_auroc": 0.5,
         "brier_skill": pytest.approx(1 - brier / 0.25),
         "within_0.1": 0.5,
         "constant_within_0.1": 0.5,
@@ -46,6 +48,13 @@ def test_the_truth_itself_is_perfect_and_the_base_rate_has_no_skill():
     assert (perfect["brier_skill"], perfect["within_0.1"], perfect["auroc"]) == (1.0, 1.0, 1.0)
     base = measure([0.5] * 4, V, REACHABLE, DEPTH, target="success")
     assert (base["brier_skill"], base["auroc"]) == (0.0, 0.5)
+
+
+def test_telling_depths_apart_is_a_ranking_of_its_own():
+    reachable, depth = [True, True, True, False, False, False], [1, 1, 2, 1, 2, 2]
+    quality = measure([0.5] * 6, [0.0] * 6, reachable, depth, target="success")
+    assert quality["auroc"] == 0.5
+    assert quality["depth_only_auroc"] == pytest.approx(6 / 9)  # 4 pairs in order, 4 tied, 1 not
 
 
 def test_where_one_answer_is_the_only_one_there_is_no_ranking_and_no_skill():

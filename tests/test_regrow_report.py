@@ -13,18 +13,21 @@ from scipy.stats import binomtest
 
 from mcts.errors import InputError
 from regrow import atomic, report_plots
+from regrow.comparison import Comparison
 from regrow.manifest import Manifest
-from regrow.report import Report, Round, eval_row, read_report, wilson_interval
+from regrow.report import Control, Report, Round, eval_row, read_report, wilson_interval
 from regrow.report_html import write_html
 
 QUALITY = {
     "auroc": 0.81,
     "auroc_by_depth": {"1": 0.7, "2": 0.8, "10": 0.9, "3": None},
+    "depth_only_auroc": 0.6,
     "brier_skill": 0.2,
     "within_0.1": 0.4,
     "constant_within_0.1": 0.5,
     "depth_only_within_0.1": 0.55,
     "n": 1830,
+    "own_success_skill": 0.15,
 }
 CONFIG = {"seed": 3, "task": {"name": "</script><script>alert(1)</script>", "empty": {}}, "path": None}
 
@@ -37,7 +40,19 @@ def a_round(number, *, stages=("search", "evaluate"), quality=QUALITY):
         "best_of_n": eval_row("best_of_n", "checker", 610.0, [1.0, 1.0, 0.0, 0.0]),
     }
     seconds = {stage: 1.5 + number for stage in stages}
-    return Round(number, f"round-{number}/policy", f"round-{number}/prm", 1000 * number, seconds, rows, quality)
+    control = Control("controls/rest_em/round-1/policy", 990, seconds, {"greedy": rows["best_of_n"]})
+    return Round(
+        number,
+        f"round-{number}/policy",
+        f"round-{number}/prm",
+        1000 * number,
+        seconds,
+        rows,
+        quality,
+        quality and quality | {"auroc": 0.87},
+        {"rest_em": control} if number else {},
+        (Comparison("search", "best_of_n", 0.25, -0.1, 0.6, 0.391, 4),),
+    )
 
 
 @pytest.fixture
@@ -53,7 +68,8 @@ def test_the_object_has_the_keys_of_the_contract_in_order(report):
     data = report.as_dict()
     assert list(data) == ["schema", "command", "commit", "config", "hardware", "seed", "rounds"]
     done = data["rounds"][1]
-    assert list(done) == ["round", "policy", "prm", "tokens_generated", "seconds", "eval", "prm_eval"]
+    models = ["round", "policy", "prm", "tokens_generated", "seconds", "eval", "prm_eval", "prm_exact_eval"]
+    assert list(done) == [*models, "controls", "comparisons"]
     row = ["strategy", "selected_by", "tokens_per_problem", "accuracy", "low", "high", "n"]
     assert {name: list(cell) for name, cell in done["eval"].items()} == dict.fromkeys(
         ("greedy", "sample", "search", "best_of_n"), row
@@ -82,7 +98,7 @@ def drop_accuracy(data):
         (lambda data: data["rounds"][0].update(extra=1), r"rounds\[0\]\.extra is unknown"),
         (lambda data: data.update(seed="3"), "seed is '3', expected int"),
         (lambda data: data.update(seed=True), "seed is True, expected int"),
-        (lambda data: data.update(schema=2), "schema is 2, expected 1"),
+        (lambda data: data.update(schema=1), "schema is 1, expected 2"),
         (lambda data: data.update(rounds={}), r"rounds is \{\}, expected list"),
         (
             lambda data: data["rounds"][1]["prm_eval"].update(auroc=float("nan")),
@@ -160,9 +176,11 @@ def test_the_page_shows_the_figures_of_the_report(html):
     text = Page(html).text
     for expected in ("regrow train", "0123abcd+dirty", "75.0 %", "611 tokens", "by checker", "rollout branching"):
         assert expected in text
+    for expected in ("ReST-EM", "+25.0 points", "-10.0 to +60.0", "0.391"):
+        assert expected in text
     low, high = wilson_interval(0.75, 4)
     assert f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}" in text
-    for value in ("0.810", "0.200", "0.400", "0.500", "0.550", "1,830"):
+    for value in ("0.810", "0.200", "0.400", "0.500", "0.550", "1,830", "0.870", "0.600", "0.150"):
         assert value in text
 
 
@@ -190,7 +208,7 @@ def test_text_of_the_report_is_never_markup(report, tmp_path):
 def test_every_plot_has_its_place_and_is_a_figure_that_plotly_knows(html):
     figures = json.loads(re.search(r"^const figures = (.*);$", html, re.MULTILINE).group(1))
     places = {attrs.get("id") for tag, attrs in Page(html).tags if tag == "div"}
-    assert set(figures) == {"accuracy", "depth", "seconds", "tokens"} <= places
+    assert set(figures) == {"accuracy", "controls", "depth", "seconds", "tokens"} <= places
     for figure in figures.values():
         go.Figure(json.loads(re.sub(r"var\(--[a-z0-9-]+\)", "#123456", json.dumps(figure))))
 

@@ -34,7 +34,11 @@ TINY = [
     "round.count=2",
     "round.problems=24",
     "round.budget.tokens=100",
+    "round.controls=[base_only,rest_em]",
+    "prm.yardstick=true",
     "evaluate.problems=16",
+    "evaluate.drawn=12",
+    "evaluate.diagnosis=true",
     "evaluate.samples=4",
     "evaluate.budget.tokens=60",
 ]
@@ -44,7 +48,8 @@ def without_clock(path):
     report = json.loads((path / "report.json").read_text())
     del report["hardware"]
     for row in report["rounds"]:
-        del row["seconds"]
+        for part in (row, *row["controls"].values()):
+            del part["seconds"]
     return report
 
 
@@ -64,14 +69,41 @@ def test_the_loop_closes_and_reports_every_round_by_the_contract(run):
     report = read_report(run / "report.json")
     assert [row.round for row in report.rounds] == [0, 1, 2]
     for row in report.rounds:
-        assert set(row.eval) == {"greedy", "sample", "search", "best_of_n"}
+        assert set(row.eval) == {"greedy", "sample", "search", "best_of_n", "oracle", "shuffled"}
+        assert {name: cell.n for name, cell in row.eval.items()} == dict.fromkeys(row.eval, 12) | {"greedy": 16}
         assert all(0 <= cell.low <= cell.accuracy <= cell.high <= 1 for cell in row.eval.values())
         assert row.eval["search"].tokens_per_problem == pytest.approx(row.eval["best_of_n"].tokens_per_problem, rel=0.3)
         assert row.prm_eval is not None
+        assert row.prm_exact_eval is not None
         assert row.prm_eval.n > 0
     assert report.rounds[0].tokens_generated == 0
     assert set(report.rounds[2].seconds) == {"search", "verify", "policy", "prm", "evaluate"}
     assert "plotly" in (run / "report.html").read_text()
+
+
+def test_the_controls_learn_as_long_from_the_same_base_by_other_teachers(run):
+    result = {
+        name: json.loads((run / name / "round-2/policy/stage.json").read_text())["result"]
+        for name in ("", "controls/rest_em", "controls/base_only")
+    }
+    assert len({one["steps"] for one in result.values()}) == 1
+    assert result["controls/base_only"]["traces"] == 0 < result["controls/rest_em"]["traces"]
+    first, last = read_report(run / "report.json").rounds[1:]
+    assert first.controls["base_only"].tokens_generated == 0
+    assert first.controls["rest_em"].tokens_generated == pytest.approx(first.tokens_generated, rel=0.3)
+    strategies = {tree.tree.strategy for tree in read_trees(run / "controls/rest_em/round-1/search")}
+    assert strategies == {"best_of_n"}
+    tests = [(row.of, row.over) for row in last.comparisons]
+    over = ("base", "base_only", "rest_em")
+    assert tests == [("search", "best_of_n"), *((of, name) for name in over for of in ("greedy", "sample"))]
+
+
+def test_every_round_has_problems_of_its_own_and_learns_from_all_so_far(run):
+    rounds = [{tree.tree.problem.question for tree in read_trees(run / f"round-{n}/traces")} for n in (1, 2)]
+    assert len(rounds[0]) == len(rounds[1]) == 24
+    assert not rounds[0] & rounds[1]
+    traces = [json.loads((run / f"round-{n}/policy/stage.json").read_text())["result"]["traces"] for n in (1, 2)]
+    assert traces[1] > traces[0] > 0
 
 
 def test_the_traces_taught_both_models_something(run):

@@ -1,0 +1,74 @@
+"""What every stage of a run shares: the task, the settings in their own types, and which problems are for what."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcts.errors import InputError
+from mcts.seeds import seed_of
+from policy.train import TrainPolicy
+from prm.train import TrainPrm
+from regrow import provenance
+from regrow.build import budget_of, check_choices, checker_of, fields_of, search_of, task_of
+from regrow.config import Config, settings_of
+from regrow.manifest import Run
+from regrow.problems import read_problems
+from regrow.tasks.task import GradedProblem, Split
+
+
+class Experiment:
+    """A configuration made concrete, in a run directory.
+
+    Attributes:
+        held_out: The problems that everything is measured on: never searched for training.
+
+    Raises:
+        InputError: A setting that cannot be; before anything is done.
+    """
+
+    def __init__(self, config: Config, run: Run) -> None:
+        self.config = config
+        self.run = run
+        self.task = task_of(config)
+        self.search = search_of(config)
+        self.round_budget = budget_of(config.round.budget, "round.budget")
+        self.evaluate_budget = budget_of(config.evaluate.budget, "evaluate.budget")
+        self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
+        self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
+        check_choices(config)
+        self.checker = checker_of(config, self.task)
+        self._given = read_problems(Path(config.problems), self.task) if config.problems else None
+        self.held_out = self._held_out()
+
+    def fresh(self, number: int) -> list[GradedProblem]:
+        """The training problems of round `number`: of the task's own, none that an earlier round had.
+
+        Raises:
+            InputError: A problem is held out, or there are not enough.
+        """
+        if self._given is None:
+            seed, count = seed_of(self.config.seed, "problems"), self.config.round.problems
+            try:
+                problems = self.task.problems(Split.TRAIN, number * count, seed)[(number - 1) * count :]
+            except ValueError as error:
+                raise InputError(f"round.problems={count}: not enough for round {number} ({error})") from error
+        else:
+            problems = self._given
+        held_out = {graded.problem.question for graded in self.held_out}
+        for graded in problems:
+            if graded.problem.question in held_out:
+                raise InputError(f"problem {graded.problem.id} is held out for evaluation, expected training problems")
+        return problems
+
+    def _held_out(self) -> list[GradedProblem]:
+        evaluate = self.config.evaluate
+        if self.run.manifest.command == "evaluate" and self._given is not None:
+            return self._given
+        return self.task.problems(Split(evaluate.split), evaluate.problems, seed=0)
+
+
+def digest_of(problems: Sequence[GradedProblem]) -> str:
+    """Stands for the problems among the inputs of a stage."""
+    return provenance.digest([dataclasses.asdict(graded) for graded in problems])
