@@ -74,7 +74,7 @@ class BaseConfig:
     """The embedded base policy: fitted once to the plateau of its validation loss, cached."""
 
     seed: int = 0
-    demonstrations: int = 100_000
+    demonstrations: int = 160_000
     validation: int = 1_000
     size: Any = field(default_factory=schema_of(PolicySize))
     train: Any = field(default_factory=schema_of(TrainPolicy))
@@ -109,7 +109,7 @@ class PrmConfig:
     """
 
     path: str | None = None
-    labels: str = "soft"
+    labels: str = "hard"
     head: str = "hidden"
     batch_rows: int = 256
     states_per_problem: int = 16

@@ -14,7 +14,9 @@ from mcts.types import Proposal, Until
 class RolloutBranching:
     """Never sample less than a complete solution, so that no level of the tree costs a round before the first answer.
 
-    The scorer's value is a prior worth `strength` draws; what was drawn overrules it (`kernels.select_prefix`).
+    Drawn from is the prefix from which a new, correct solution is most to be expected for its cost. What the policy
+    has shown there counts by its own probability, what it has not by the scorer's value, a prior worth `strength`
+    draws (`kernels.expected_success`): so the search leaves what it has exhausted, also where the policy is sure.
 
     Attributes:
         width: Solutions drawn per turn.
@@ -23,7 +25,7 @@ class RolloutBranching:
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
-    width: int = 2
+    width: int = 1
     opening: int = 4
     strength: float = 3.0
     root_share: float = 0.25
