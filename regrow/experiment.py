@@ -66,7 +66,10 @@ class Experiment:
         evaluate = self.config.evaluate
         if self.run.manifest.command == "evaluate" and self._given is not None:
             return self._given
-        return self.task.problems(Split(evaluate.split), evaluate.problems, seed=0)
+        try:
+            return self.task.problems(Split(evaluate.split), evaluate.problems, seed=0)
+        except ValueError as error:
+            raise InputError(f"evaluate.problems={evaluate.problems}: {error}") from error
 
 
 def digest_of(problems: Sequence[GradedProblem]) -> str:

@@ -7,11 +7,16 @@ from hashlib import blake2b
 
 from regrow.tasks.task import Split
 
-_BUCKETS = (Split.TRAIN,) * 8 + (Split.VALIDATION, Split.TEST)
+_BUCKETS = (
+    *(Split.TRAIN,) * 7,
+    *(Split.TEST, Split.VALIDATION, Split.TEST),
+    *(Split.TRAIN,) * 8,
+    *(Split.VALIDATION, Split.TEST),
+)
 
 
 def split_of(key: str) -> Split:
-    """The split of the problem that `key` identifies: 80 % train, 10 % validation, 10 % test.
+    """The split of the problem that `key` identifies: 75 % train, 10 % validation, 15 % test.
 
     A function of the problem alone, so no option, seed or count can move a problem to another split.
     """
