@@ -163,6 +163,24 @@ def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, se
     assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
 
 
+def test_expected_success_by_hand_is_what_is_left_where_the_policy_has_not_been():
+    """Two likely moves were tried: one led to a rejected answer alone, one is half promising."""
+    root = naive.Node(0)
+    dead = naive.Node(1, root, prior=0.5)
+    answer = naive.Node(2, dead, flags=int(Flag.FINAL | Flag.CLOSED), prior=1.0)
+    alive = naive.Node(3, root, prior=0.25)
+    for node, value, visits in ((root, 0.5, 2), (dead, 0.5, 1), (answer, 0.0, 1), (alive, 0.5, 1)):
+        node.value, node.visits = value, visits
+    arena = Arena([[root, dead, answer, alive]], Random(0))
+    order, success = np.empty(4, np.int32), np.empty(4)
+    kernels.expected_success(arena.nodes, arena.ids([root])[0], 1.0, order, success)
+    assert order.tolist() == arena.ids([root, dead, answer, alive]).tolist()
+    # `dead` has nothing left but `answer`, for all the scorer says; `alive` is 0.5 with one failed draw; the root has
+    # a quarter of its mass unexplored, at (1 * 0.5 + 0) / (1 + 2).
+    assert success == pytest.approx([0.25 * 0.25 + 0.25 * 0.5 / 3, 0.0, 0.0, 0.25])
+    assert success[0] == pytest.approx(naive.expected_success(root, 1.0))
+
+
 def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():
     root = naive.Node(0, flags=int(Flag.EXPANDED), value=0.5)
     children = [naive.Node(ordinal, root, value=0.5) for ordinal in range(1, 5)]
