@@ -19,7 +19,17 @@ from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 from mcts.types import Problem
 from regrow import base
-from regrow.build import budget_of, check_choices, checker_of, policy_of, scorer_of, search_of, task_of
+from regrow.build import (
+    budget_of,
+    check_choices,
+    checker_of,
+    chosen_by,
+    policy_of,
+    scorer_of,
+    search_of,
+    selection_of,
+    task_of,
+)
 from regrow.config import Config
 from regrow.evaluation import texts
 from regrow.grow import grow
@@ -52,8 +62,9 @@ def ask(config: Config, question: str | None) -> None:
             scratch=Path(scratch),
             what="searching",
         )
+    selection = selection_of(config, task)
     for tree in trees:
-        _print(tree, config)
+        _print(dataclasses.replace(tree, answer=chosen_by(selection, task, tree)), config)
 
 
 def _problems(config: Config, task: Task, question: str | None) -> list[Problem]:

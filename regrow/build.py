@@ -11,7 +11,9 @@ from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.scheduler import Budget
 from mcts.search import Search
+from mcts.tree import SearchTree
 from mcts.types import Problem, Step
+from mcts.vote import vote
 from prm.model import HEADS
 from regrow.config import CONTROLS, LABELS, SEARCHES, BudgetConfig, Config, settings_of
 from regrow.tasks import make_task
@@ -37,23 +39,34 @@ def task_of(config: Config) -> Task:
         raise InputError(f"config task: {error}") from error
 
 
-def checker_of(config: Config, task: Task) -> Checker | None:
-    """The checker whose verdicts a search may use, None in the hidden world.
+def selection_of(config: Config, task: Task) -> str:
+    """What chooses among a search's solutions: `checker`, `vote` or `prm`.
 
     Raises:
-        InputError: A checker is asked for and the task has none.
+        InputError: An unknown word, or a checker is asked for and the task has none.
     """
     match config.evaluate.selected_by:
         case "checker" if not task.is_checkable:
-            raise InputError(f"config evaluate.selected_by=checker: {task.name} has no checker, expected prm or auto")
-        case "checker":
-            return TaskChecker(task)
+            raise InputError(f"config evaluate.selected_by=checker: {task.name} has no checker, expected vote or prm")
         case "auto":
-            return TaskChecker(task) if task.is_checkable else None
-        case "prm":
-            return None
+            return "checker" if task.is_checkable else "vote"
+        case "checker" | "vote" | "prm" as chosen:
+            return chosen
         case other:
-            raise InputError(f"config evaluate.selected_by={other}: expected auto, checker or prm")
+            raise InputError(f"config evaluate.selected_by={other}: expected auto, checker, vote or prm")
+
+
+def checker_of(config: Config, task: Task) -> Checker | None:
+    """The checker whose verdicts a search may use, None in the hidden world."""
+    return TaskChecker(task) if selection_of(config, task) == "checker" else None
+
+
+def chosen_by(selection: str, task: Task, tree: SearchTree) -> int:
+    """The node of a tree's answer: the search's own choice, or a vote among its solutions."""
+    if selection != "vote":
+        return tree.answer
+    finals = map(int, tree.finals())
+    return vote(tree, {node: task.answer([step.text for step in tree.path(node)]) for node in finals})
 
 
 def check_choices(config: Config) -> None:

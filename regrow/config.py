@@ -158,7 +158,8 @@ class EvaluateConfig:
     """Held-out evaluation.
 
     Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `selected_by`:
-    `checker` where the task has one, else `prm`; `auto` chooses so. `diagnosis` adds the search with the exact truth
+    `checker` where the task has one, `vote` by probability and value, `prm` for the highest value; `auto` takes the
+    checker or else the vote. `diagnosis` adds the search with the exact truth
     for a scorer, and with values that mean nothing.
     """
 

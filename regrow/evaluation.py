@@ -17,6 +17,7 @@ from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, SearchTree
 from mcts.types import Outcome, Score, State, Step, Ticket, Values
 from prm.quality import PrmQuality, measure
+from regrow.build import chosen_by
 from regrow.config import SchedulerConfig
 from regrow.grow import grow
 from regrow.report import EvalRow, eval_row
@@ -49,7 +50,8 @@ class Evaluator:
         drawn: How many of them, from the first, everything that draws samples is measured on.
         samples: Solutions drawn per problem for `sample`.
         search: The strategy measured as `search`, against best-of-N at the same `budget`.
-        checker: Whose verdict selects answers; None selects by the scorer.
+        checker: Whose verdicts the searches may use.
+        selected_by: What chooses among a search's solutions, as `regrow.build.selection_of` names it.
     """
 
     task: Task
@@ -59,6 +61,7 @@ class Evaluator:
     budget: Budget
     samples: int
     checker: Checker | None
+    selected_by: str
     limits: SchedulerConfig
     seed: int
 
@@ -81,7 +84,6 @@ class Evaluator:
     def contest(self, policy: Policy, scorers: Mapping[str, StepScorer], scratch: Path, label: str) -> Evaluation:
         """The search with each of the `scorers`, named as their rows, and best-of-N with the first, at equal tokens."""
         few, result = self.problems[: self.drawn], Evaluation()
-        selected_by = "checker" if self.checker else "prm"
         is_best_of_n = isinstance(self.search, BestOfN)
         best_of_n = self.search if is_best_of_n else BestOfN(temperature=self.search.temperature)
         contestants = [(name, self.search, scorer) for name, scorer in scorers.items()]
@@ -89,7 +91,7 @@ class Evaluator:
         for name, search, scorer in contestants:
             queries = self._queries(search, self.budget, few, label)
             trees = self._grow(queries, policy, scorer, self.checker, scratch / name, f"{label}, {name}")
-            self._add(result, name, selected_by, few, trees)
+            self._add(result, name, self.selected_by, few, trees)
         return result
 
     def _add(
@@ -100,10 +102,7 @@ class Evaluator:
         problems: Sequence[GradedProblem],
         trees: Sequence[SearchTree],
     ) -> None:
-        scores = [
-            self._share_correct(graded, tree, all_finals=selected_by == "mean")
-            for graded, tree in zip(problems, trees, strict=True)
-        ]
+        scores = [self._share_correct(graded, tree, selected_by) for graded, tree in zip(problems, trees, strict=True)]
         tokens = float(np.mean([tree.spent.tokens_generated for tree in trees]))
         result.scores[name] = scores
         result.rows[name] = eval_row(trees[0].strategy, selected_by, tokens, scores)
@@ -126,10 +125,11 @@ class Evaluator:
         scratch.mkdir(parents=True, exist_ok=True)
         return grow(queries, policy, scorer, self.limits, checker=checker, scratch=scratch, what=what)
 
-    def _share_correct(self, graded: GradedProblem, tree: SearchTree, *, all_finals: bool) -> float:
-        """Whether the chosen answer is correct; with `all_finals`, the share of all drawn solutions that are."""
-        if not all_finals:
-            return float(tree.answer != NO_NODE and self._is_correct(graded, tree, tree.answer))
+    def _share_correct(self, graded: GradedProblem, tree: SearchTree, selected_by: str) -> float:
+        """Whether the chosen answer is correct; by `mean`, the share of all drawn solutions that are."""
+        if selected_by != "mean":
+            node = chosen_by(selected_by, self.task, tree)
+            return float(node != NO_NODE and self._is_correct(graded, tree, node))
         correct = sum(int(tree.visits[node]) for node in tree.finals() if self._is_correct(graded, tree, int(node)))
         return correct / self.samples
 

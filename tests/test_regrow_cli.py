@@ -53,7 +53,7 @@ def test_every_command_helps_with_groups_and_three_examples(name, capsys):
         (["train", "prm.labels=luck"], "expected one of progress, hard, soft"),
         (["train", "evaluate.samples=0"], "evaluate.samples=0: expected at least 1"),
         (["train", "policy.train.learning_rate=-1"], "policy.train"),
-        (["train", "evaluate.selected_by=luck"], "expected auto, checker or prm"),
+        (["train", "evaluate.selected_by=luck"], "expected auto, checker, vote or prm"),
         (["train", "task=arithmetic", "evaluate.selected_by=checker"], "no checker"),
         (["train", "a question"], "overrides only"),
         (["search"], "no question"),

@@ -211,3 +211,9 @@ def test_form_does_not_change_the_canonical_key_but_another_operation_does():
     assert TASK.canonical(one) == TASK.canonical(["5 * 2 = 10", "4 * 6 = 24", *one[2:]])
     assert TASK.canonical(one) != TASK.canonical([*one[:3], "answer 15"])
     assert TASK.canonical(["12 - 5 = 7"]) != TASK.canonical(["5 - 12 = 7"])
+
+
+def test_the_answer_is_the_number_of_the_last_step():
+    task = Arithmetic()
+    assert task.answer(["3 * 4 = 12", "answer 12"]) == task.answer(["answer 12"]) == "12"
+    assert task.answer(["3 * 4 = 12"]) is task.answer([]) is None

@@ -309,3 +309,9 @@ def test_an_unfinished_solution_is_wrong_however_promising(size):
         for kept in range(1, len(valued.steps)):
             assert task.verify(graded, valued.steps[:kept]) is Outcome.WRONG
             assert not task.check(graded.problem, valued.steps[:kept])
+
+
+def test_the_answer_is_the_number_that_is_left():
+    task = TASK
+    assert task.answer(["4 - 3 = 1 : 1 2", "2 + 1 = 3 : 3"]) == "3"
+    assert task.answer(["4 - 3 = 1 : 1 2"]) is task.answer(["nonsense"]) is task.answer([]) is None

@@ -118,6 +118,11 @@ class Arithmetic:
         """Not possible: raises `TypeError`."""
         raise TypeError("arithmetic: the problem alone does not tell whether an answer is right")
 
+    def answer(self, steps: Sequence[str]) -> str | None:
+        """The number that the last step answers."""
+        answer = parse_answer(steps[-1]) if steps else None
+        return None if answer is None else str(answer)
+
     def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
         """Exact values by the story's own computation; None for a story in other sentences than the task's.
 

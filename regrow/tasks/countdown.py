@@ -113,6 +113,11 @@ class Countdown:
         _, target = self._read(problem.question)
         return self.verify(GradedProblem(problem, str(target)), steps) is Outcome.CORRECT
 
+    def answer(self, steps: Sequence[str]) -> str | None:
+        """The number that the last step claims to leave alone."""
+        last = parse_move(steps[-1]) if steps else None
+        return str(last.left[0]) if last and len(last.left) == 1 else None
+
     def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps:
         """Exact values: a step is right as long as every step was legal and true and the target stays in reach."""
         numbers, target = self._read(graded.problem.question)

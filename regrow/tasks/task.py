@@ -80,6 +80,9 @@ class Task(Protocol):
     def check(self, problem: Problem, steps: Sequence[str]) -> bool:
         """Judge a complete solution from the problem alone; only where `is_checkable`."""
 
+    def answer(self, steps: Sequence[str]) -> str | None:
+        """What a solution answers, in a form in which equal answers are equal; None if it has no answer."""
+
     def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
         """The exact values and reachability of every step of any (also wrong) solution; None if not known."""
 

@@ -1,0 +1,55 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from fakes import search_tree
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcts.tree import NO_NODE
+from mcts.vote import vote
+
+# 0 -> 1 -> {2, 3}, 0 -> 4: three solutions, of probability .5 * .4 = .2, .5 * .6 = .3 and .5
+TREE = dataclasses.replace(
+    search_tree([-1, 0, 1, 1, 0], finals=[2, 3, 4], visits=[9, 5, 4, 1, 1]),
+    prior=np.asarray([1.0, 0.5, 0.4, 0.6, 0.5], np.float32),
+    value=np.asarray([0.5, 0.5, 1.0, 1.0, 0.5], np.float32),
+)
+
+
+def test_solutions_that_agree_speak_for_each_other():
+    assert vote(TREE, {2: "a", 3: "a", 4: "b"}) == 3  # .2 + .3 against .25
+    assert vote(TREE, {2: "a", 3: "b", 4: "b"}) == 3  # .3 + .25 against .2
+    assert vote(TREE, {2: "a", 3: "b", 4: "c"}) == 3  # the policy's favourite is valued at half
+
+
+def test_how_often_the_search_went_somewhere_is_no_vote():
+    assert vote(TREE, {2: "a", 4: "b"}) == 4  # 4 draws of .2 against 1 draw of .5 * .5
+
+
+def test_a_solution_without_an_answer_has_no_say():
+    assert vote(TREE, {2: "a", 3: None, 4: None}) == 2
+    assert vote(TREE, {2: None}) == vote(TREE, {}) == NO_NODE
+
+
+def test_draws_count_where_the_policy_tells_no_probabilities():
+    untold = dataclasses.replace(TREE, prior=np.asarray([1, 0, 0, 0, 0], np.float32))
+    assert vote(untold, {2: "a", 3: "b", 4: "b"}) == 2  # 4 against 1 + .5
+
+
+def test_without_values_the_policy_decides():
+    unvalued = dataclasses.replace(TREE, value=np.full(5, np.nan, np.float32))
+    assert vote(unvalued, {2: "a", 3: "b", 4: "c"}) == 4
+
+
+@given(st.permutations([2, 3, 4]), st.lists(st.sampled_from("ab"), min_size=3, max_size=3))
+def test_the_order_of_the_solutions_does_not_matter(order, answers):
+    named = dict(zip([2, 3, 4], answers, strict=True))
+    assert vote(TREE, {node: named[node] for node in order}) == vote(TREE, named)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_the_scale_of_the_values_does_not_matter(scale):
+    scaled = dataclasses.replace(TREE, value=TREE.value * np.float32(scale))
+    for answers in ({2: "a", 3: "a", 4: "b"}, {2: "a", 3: "b", 4: "c"}):
+        assert vote(scaled, answers) == vote(TREE, answers)
