@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_DIR ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt clean
+.PHONY: help demo test check bench learning fmt clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ check: $(VENV)/installed-dev ## Lint, formatting, types, import arrows
 
 bench: $(VENV)/installed ## Benchmarks: one JSON line a figure
 	$(BIN)/python benchmarks/bench_search.py
+
+learning: $(VENV)/installed ## Does it learn? Loop and controls over three seeds (hours); writes docs/learning.md
+	$(BIN)/python benchmarks/bench_learning.py
 
 fmt: $(VENV)/installed-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .

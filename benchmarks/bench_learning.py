@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from learning_tables import render
+from sklearn.metrics import roc_auc_score
+
+from mcts.types import State
+from prm.scorer import HfScorer
 from regrow import atomic
 from regrow.comparison import compare
+from regrow.evaluation import score_all
+from regrow.tasks.countdown import Countdown
+from regrow.tasks.countdown_truth import parse_move
+from regrow.tasks.task import GradedProblem
+from regrow.trace_store import read_trees
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, FIGURES = ROOT / "docs/learning.md", ROOT / "docs/learning.json"
@@ -48,14 +57,6 @@ SWEEP = {
     "two draws a turn": ["search.width=2"],
 }
 """Variant -> overrides: each changes one thing."""
-
-ARMS = {"": "the loop", "rest_em": "ReST-EM", "base_only": "base data only"}
-CONTEST = {
-    "best_of_n": "best-of-N",
-    "search": "search",
-    "oracle": "search, exact truth",
-    "shuffled": "search, shuffled PRM",
-}
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -148,12 +149,44 @@ def summary(folders: Sequence[Path]) -> dict[str, Any]:
                 "tests": tests,
             }
         )
+    if reports[0]["config"]["task"]["name"] == Countdown.name:
+        left = [auroc_by_numbers_left(folder, report) for folder, report in zip(folders, reports, strict=True)]
+        for number, done in enumerate(rounds):
+            done["numbers_left"] = [one[number] for one in left]
     return {
         "seeds": [report["seed"] for report in reports],
         "commits": sorted({report["commit"] for report in reports}),
         "hardware": reports[0]["hardware"],
         "rounds": rounds,
     }
+
+
+def auroc_by_numbers_left(folder: Path, report: dict[str, Any]) -> list[dict[str, float]]:
+    """Round -> numbers that a countdown step leaves -> AUROC of the PRM against reachability, legal steps only.
+
+    With one number left a PRM compares it with the target, with two it has to know what one operation makes of them.
+    """
+    task = Countdown(**report["config"]["task"]["options"])
+    samples = [verified.tree for verified in read_trees(folder / "round-0/evaluate/samples")]
+    paths = {(tree.problem, tree.path(int(node))): None for tree in samples for node in tree.finals()}
+    states = [State(problem, steps) for problem, steps in paths]
+    truths = [
+        task.truth(GradedProblem(state.problem, ""), [step.text for step in state.steps]).reachable for state in states
+    ]
+    rounds = []
+    for done in report["rounds"]:
+        found: dict[int, tuple[list[float], list[bool]]] = {}
+        values = score_all(HfScorer.load(folder / done["prm"]), states)
+        for state, value, truth in zip(states, values, truths, strict=True):
+            for k, step in enumerate(state.steps):
+                if move := parse_move(step.text):
+                    predicted, reachable = found.setdefault(len(move.left), ([], []))
+                    predicted.append(value[k + 1])
+                    reachable.append(truth[k])
+        rounds.append(
+            {str(left): float(roc_auc_score(t, p)) for left, (p, t) in sorted(found.items()) if len(set(t)) > 1}
+        )
+    return rounds
 
 
 def swept(runs: Path) -> dict[str, Any]:
@@ -171,115 +204,6 @@ def swept(runs: Path) -> dict[str, Any]:
 def _swept_row(done: dict[str, Any]) -> dict[str, float]:
     row = {name: done["eval"][name]["accuracy"] for name in ("greedy", "sample", "search", "best_of_n")}
     return row | {"auroc": done["prm_eval"]["auroc"]}
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
-
-
-def share(values: Sequence[float]) -> str:
-    """The mean over seeds, and each seed."""
-    return f"**{fmean(values):.3f}** ({' '.join(f'{value:.3f}' for value in values)})"
-
-
-def learning_table(task: dict[str, Any], name: str) -> str:
-    """Accuracy of the policy alone: the loop beside its controls."""
-    arms = [arm for arm in ARMS if arm in task["rounds"][-1]["eval"]]
-    rows = [
-        [str(done["round"]), *(share(done["eval"][arm][name]) if arm in done["eval"] else "" for arm in arms)]
-        for done in task["rounds"]
-    ]
-    return table(["round", *(ARMS[arm] for arm in arms)], rows)
-
-
-def contest_table(task: dict[str, Any]) -> str:
-    """Strategies at equal tokens."""
-    names = [name for name in CONTEST if name in task["rounds"][-1]["eval"][""]]
-    rows = [
-        [str(done["round"]), *(share(done["eval"][""][name]) for name in names), f"{done['tokens']['search']:.0f}"]
-        for done in task["rounds"]
-    ]
-    return table(["round", *(CONTEST[name] for name in names), "tokens a problem"], rows)
-
-
-def tests_table(task: dict[str, Any]) -> str:
-    """Paired tests over problems."""
-    names = {"base": "round 0", "best_of_n": "best-of-N", **ARMS}
-    rows = [
-        [
-            str(done["round"]),
-            test["of"],
-            names[test["over"]],
-            f"{test['difference']:+.3f}",
-            f"{test['low']:+.3f} to {test['high']:+.3f}",
-            f"{test['p_value']:.3f}" if test["p_value"] >= 0.001 else "< 0.001",
-            str(test["n"]),
-        ]
-        for done in task["rounds"]
-        for test in done["tests"]
-    ]
-    return table(["round", "of", "over", "difference", "95 % interval", "p", "problems"], rows)
-
-
-def prm_table(task: dict[str, Any]) -> str:
-    """PRM quality: AUROC by depth beside the yardstick."""
-    depths = [depth for depth, value in task["rounds"][-1]["prm"][0]["auroc_by_depth"].items() if value is not None]
-    rows = []
-    for done in task["rounds"]:
-        prm, exact = done["prm"], [one for one in done["exact"] if one]
-        mean = fmean(one["auroc"] for one in prm)
-        rows.append(
-            [
-                str(done["round"]),
-                share([one["auroc"] for one in prm]),
-                share([one["auroc"] for one in exact]) if exact else "",
-                f"{100 * mean / fmean(one['auroc'] for one in exact):.0f} %" if exact else "",
-                f"{fmean(one['depth_only_auroc'] for one in prm):.3f}",
-                *(f"{fmean(one['auroc_by_depth'][depth] for one in prm):.3f}" for depth in depths),
-                f"{fmean(one['brier_skill'] for one in prm):.2f}",
-                f"{fmean(one['own_success_skill'] for one in prm):.2f}",
-            ]
-        )
-    head = ["round", "AUROC", "exact labels", "of exact", "depth only", *(f"step {depth}" for depth in depths)]
-    return table([*head, "Brier skill", "own success"], rows)
-
-
-def sweep_table(rows: dict[str, Any]) -> str:
-    """Variants of the recipe after one round."""
-    names = ("greedy", "sample", "search", "best_of_n", "auroc")
-    body = [[name, *(f"{row[key]:.3f}" for key in names)] for name, row in rows.items()]
-    return table(["variant", "greedy", "sample", "search", "best-of-N", "PRM AUROC"], body)
-
-
-def render(figures: dict[str, Any]) -> None:
-    """Put the tables between their marks in the page."""
-    tables: dict[str, str] = {}
-    for name, task in figures["tasks"].items():
-        machine = task["hardware"]
-        seeds = ", ".join(map(str, task["seeds"]))
-        minutes = sum(sum(done["seconds"]) for done in task["rounds"]) / 60
-        tables[f"{name} facts"] = (
-            f"Seeds {seeds}; commit {', '.join(task['commits'])}; {machine['cpu']}, {machine['cores']} cores; "
-            f"`{figures['command']}`; {minutes:.0f} minutes of stages."
-        )
-        tables[f"{name} greedy"] = learning_table(task, "greedy")
-        tables[f"{name} sample"] = learning_table(task, "sample")
-        tables[f"{name} search"] = contest_table(task)
-        tables[f"{name} prm"] = prm_table(task)
-        tables[f"{name} tests"] = tests_table(task)
-    if figures["sweep"]:
-        tables["sweep"] = sweep_table(figures["sweep"])
-    page = PAGE.read_text(encoding="utf-8")
-    for mark, body in tables.items():
-        pattern = re.compile(rf"(<!-- begin {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, found = pattern.subn(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", page)
-        if not found:
-            print(f"docs/learning.md has no place for the table {mark!r}", file=sys.stderr)
-    atomic.write_text(PAGE, page)
 
 
 def main() -> None:
@@ -304,7 +228,7 @@ def main() -> None:
             figures["tasks"][task] = summary(done)
     figures["sweep"] = swept(args.runs) or figures["sweep"]
     atomic.write_json(FIGURES, figures)
-    render(figures)
+    render(figures, PAGE)
     print(f"{PAGE.relative_to(ROOT)} is up to date")
 
 
