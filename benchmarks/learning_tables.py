@@ -118,7 +118,7 @@ def render(figures: dict[str, Any], page_path: Path) -> None:
         minutes = sum(sum(done["seconds"]) for done in task["rounds"]) / 60
         tables[f"{name} facts"] = (
             f"Seeds {seeds}; commit {', '.join(task['commits'])}; {machine['cpu']}, {machine['cores']} cores; "
-            f"`{figures['command']}`; {minutes:.0f} minutes of stages."
+            f"`{figures['command']}`; {minutes:.0f} minutes in the loop's own stages."
         )
         tables[f"{name} greedy"] = learning_table(task, "greedy")
         tables[f"{name} sample"] = learning_table(task, "sample")
