@@ -25,7 +25,8 @@ from regrow.config import PROGRESS, BaseConfig, Config, PrmConfig, settings_of
 from regrow.progress import track
 from regrow.tasks.task import Split, Task, ValuedSteps
 
-_MAKERS = ("regrow.tasks", "policy", "prm")
+_POLICY_MAKERS = ("regrow.tasks", "policy")
+_PRM_MAKERS = (*_POLICY_MAKERS, "prm")
 
 
 def base_policy(config: Config, task: Task) -> Path:
@@ -35,13 +36,14 @@ def base_policy(config: Config, task: Task) -> Path:
     def make(folder: Path) -> None:
         create(task.words(), settings_of(PolicySize, fields_of(base.size), "policy.base.size"), folder, seed=base.seed)
         train, validation = base_examples(task, folder, base)
-        settings = settings_of(TrainPolicy, fields_of(base.train), "policy.base.train")
+        train_settings = settings_of(TrainPolicy, fields_of(base.train), "policy.base.train")
         with track("base policy") as advance:
             train_policy(
-                folder, train, folder, settings, seed=base.seed, validation=validation, progress=reporter(advance)
+                folder, train, folder, train_settings, seed=base.seed, validation=validation, progress=reporter(advance)
             )
 
-    return _cached(config, "base", {"task": task_settings(config), "base": dataclasses.asdict(base)}, make)
+    settings = {"task": task_settings(config), "base": dataclasses.asdict(base)}
+    return _cached(config, "base", settings, _POLICY_MAKERS, make)
 
 
 def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Example], list[Example]]:
@@ -81,7 +83,7 @@ def prm_zero(config: Config, task: Task, policy: Path) -> Path:
                 progress=reporter(advance),
             )
 
-    return _cached(config, "prm", settings, make)
+    return _cached(config, "prm", settings, _PRM_MAKERS, make)
 
 
 def activation_of(prm: PrmConfig) -> str:
@@ -111,9 +113,11 @@ def reporter(advance: Callable[..., None]) -> Callable[[int, int, float], None]:
     return lambda step, total, loss: advance(step, f"loss {loss:.4f}", total)
 
 
-def _cached(config: Config, kind: str, settings: dict[str, Any], make: Callable[[Path], None]) -> Path:
-    """The directory that `make` fills, made once for these settings and this source code."""
-    key = provenance.digest([settings, _sources()])[:16]
+def _cached(
+    config: Config, kind: str, settings: dict[str, Any], makers: Sequence[str], make: Callable[[Path], None]
+) -> Path:
+    """The directory that `make` fills, made once for these settings and the source code of the packages `makers`."""
+    key = provenance.digest([settings, _sources(makers)])[:16]
     target = Path(config.cache or Path.home() / ".cache/regrow") / f"{config.task.name}-{kind}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,10 +126,10 @@ def _cached(config: Config, kind: str, settings: dict[str, Any], make: Callable[
     return target
 
 
-def _sources() -> Sequence[str]:
-    """Digests of the code that makes base models, so that a cache of older code is not used."""
+def _sources(makers: Sequence[str]) -> Sequence[str]:
+    """Digests of the code that makes a model, so that a cache of older code is not used."""
     digests: list[str] = []
-    for name in _MAKERS:
+    for name in makers:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
