@@ -243,7 +243,7 @@ class Forest:
         self._free.extend(range(2 * old - 1, old - 1, -1))
 
     def _check(self, tree: Tree, node: int) -> bool | None:
-        if self.checker is None:
+        if self.checker is None or self.is_open(node):
             return None
         if not self.is_final(node):
             return False

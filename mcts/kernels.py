@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mcts.tree import NO_NODE, Flag
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 
 NODE = np.dtype(
     [
@@ -135,55 +135,49 @@ def _next_in_preorder(nodes: Nodes, node: int, root: int) -> int:
 
 
 @njit(cache=True)
-def _census(nodes: Nodes, root: int) -> tuple[int, int, float]:
-    """Nodes of a tree, draws in it, and the mean depth of its finished solutions (NaN without any)."""
-    count, draws, finals, final_depth = 0, 0, 0, 0
+def _census(nodes: Nodes, root: int) -> tuple[int, float]:
+    """Draws in a tree, and the mean depth of its finished solutions (NaN without any)."""
+    draws, finals, final_depth = 0, 0, 0
     node = root
     while node != NO_NODE:
         record = nodes[node]
-        count += 1
         draws += record.draws
         if record.flags & FINAL:
             finals += 1
             final_depth += record.depth
         node = _next_in_preorder(nodes, node, root)
-    return count, draws, final_depth / finals if finals else np.nan
+    return draws, final_depth / finals if finals else np.nan
 
 
 @njit(cache=True)
-def expected_success(nodes: Nodes, root: int, strength: float, order: Ids, success: NDArray[np.float64]) -> None:
-    """How likely a solution drawn at each node of a tree is a new and correct one.
+def branching_index(nodes: Nodes, node: int, strength: float, mean_depth: float) -> float:
+    """New correct solutions to be expected per step drawn at `node`: what one draw there brings over what it costs.
 
-    P(s) = sum over children c of prior(c) P(c) + (1 - sum prior(c)) (k p + successes) / (k + draws), and 0 where a node
-    is closed. What was drawn is known: it is worth what is left to find beneath it. What the policy might still draw
-    is worth the scorer's p, a prior of k draws. A child without a value or a known probability takes none away; a
-    node without a value has no P (NaN).
+    u p / (1 + u (steps to go - 1)): a step is drawn first, and with probability u it is one that the tree does not
+    have; only then the solution is drawn to its end, correct with probability p = (k v + successes) / (k + visits).
+    u = 1 - sum over children of prior. Where a probability is not known, it is at most the share of new steps among
+    those drawn so far, (1 + children) / (1 + draws).
 
     Args:
-        strength: k > 0, the weight of the scorer's value in draws.
-        order: [M nodes of the tree] int32, written: the tree's nodes by ordinal.
-        success: [M] written: P.
+        strength: k > 0, the weight of the scorer's value v in draws.
+        mean_depth: Steps of a solution.
+
+    Returns:
+        NaN where the node has no value.
     """
-    unexplored = np.ones(len(order))
-    success[:] = 0.0
-    node = root
-    while node != NO_NODE:
-        order[nodes[node].ordinal] = node
-        node = _next_in_preorder(nodes, node, root)
-    for i in range(len(order) - 1, -1, -1):  # children were created after their parents
-        record = nodes[order[i]]
-        if record.flags & CLOSED:
-            success[i] = 0.0
-        elif np.isnan(record.value):
-            success[i] = np.nan
-            continue
-        else:
-            posterior = (strength * record.value + record.value_sum) / (strength + record.visits)
-            success[i] += max(0.0, unexplored[i]) * posterior
-        if i > 0:
-            parent = nodes[record.parent].ordinal
-            unexplored[parent] -= record.prior
-            success[parent] += record.prior * success[i]
+    record = nodes[node]
+    new, children, unknown = 1.0, 0, False
+    child = record.first_child
+    while child != NO_NODE:
+        children += 1
+        new -= nodes[child].prior
+        unknown |= nodes[child].prior == UNKNOWN_PRIOR
+        child = nodes[child].next_sibling
+    if unknown:
+        new = min(new, (1.0 + children) / (1.0 + max(record.draws, record.visits)))
+    new = max(0.0, new)
+    success = (strength * record.value + record.value_sum) / (strength + record.visits)
+    return new * success / (1.0 + new * max(0.0, mean_depth - record.depth - 1.0))
 
 
 @njit(cache=True)
@@ -196,10 +190,10 @@ def select_prefix(
     opening: int,
     prefixes: Ids,
 ) -> None:
-    """Choose from which kept prefix of each tree the next complete solution is drawn (rollout branching).
+    """Choose from which kept prefix of each tree the next step is drawn (rollout branching): the highest index.
 
-    The prefix of the greatest `expected_success` per step still to go. The root is taken while it has fewer than
-    `opening` draws or less than `root_share` of all: a wrong scorer cannot starve it.
+    The root is taken while it has fewer than `opening` draws or less than `root_share` of all: a wrong scorer cannot
+    starve it.
 
     Args:
         roots: [T] int32.
@@ -212,26 +206,26 @@ def select_prefix(
     for t in range(len(roots)):
         root = roots[t]
         prefixes[t] = root
-        count, draws, mean_depth = _census(nodes, root)
+        draws, mean_depth = _census(nodes, root)
         if nodes[root].draws < max(opening, root_share * draws) or np.isnan(mean_depth):
             continue
-        order = np.empty(count, np.int32)
-        success = np.empty(count)
-        expected_success(nodes, root, strength, order, success)
         best_score = -np.inf
-        for i in range(count):
-            record = nodes[order[i]]
-            if record.flags & CLOSED:
-                continue
-            score = success[i] / max(1.0, mean_depth - record.depth)
-            best = nodes[prefixes[t]].ordinal
-            if score > best_score or (score == best_score and _tie_break(seeds[t], i) > _tie_break(seeds[t], best)):
-                prefixes[t], best_score = order[i], score
+        node = root
+        while node != NO_NODE:
+            record = nodes[node]
+            if not record.flags & CLOSED:
+                score = branching_index(nodes, node, strength, mean_depth)
+                best = nodes[prefixes[t]].ordinal
+                if score > best_score or (
+                    score == best_score and _tie_break(seeds[t], record.ordinal) > _tie_break(seeds[t], best)
+                ):
+                    prefixes[t], best_score = node, score
+            node = _next_in_preorder(nodes, node, root)
 
 
 @njit(cache=True)
 def credit(nodes: Nodes, leaves: Ids, prefixes: Ids, evidence: NDArray[np.float64]) -> None:
-    """Add a finished solution's evidence to every node from its leaf up to the prefix it was drawn from.
+    """Add evidence about what was drawn to every node from its last up to the prefix it was drawn from.
 
     Nodes above the prefix learn nothing: that the search chose the prefix says nothing about their own success rate.
 

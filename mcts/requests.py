@@ -45,7 +45,10 @@ class Grow:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Ask the task's checker about the solution that ends at `node`. Reply: bool, or None without a checker."""
+    """Ask the task's checker about the solution that ends at `node`.
+
+    Reply: bool, or None without a checker and where the solution has not ended yet.
+    """
 
     node: int
 
@@ -61,7 +64,7 @@ class SelectUct:
 
 @dataclass(frozen=True, slots=True)
 class SelectPrefix:
-    """Choose the prefix to draw the next solution from. Reply: node."""
+    """Choose the prefix to draw the next step from. Reply: node."""
 
     strength: float
     root_share: float
@@ -70,7 +73,7 @@ class SelectPrefix:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Add `evidence` in [0, 1] to all nodes from `leaf` up to `prefix`. Reply: None."""
+    """Count a visit and add `evidence` in [0, 1] to all nodes from `leaf` up to `prefix`. Reply: None."""
 
     leaf: int
     prefix: int

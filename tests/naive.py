@@ -91,19 +91,15 @@ def select_uct(root: Node, seed: int, exploration: float, log_factor: float, unv
     return node
 
 
-def expected_success(node: Node, strength: float) -> float:
-    if node.is_(Flag.CLOSED):
-        return 0.0
-    if isnan(node.value):
-        return nan
-    success, unexplored = 0.0, 1.0
-    for child in reversed(node.children):  # the order in which the kernel adds
-        found = expected_success(child, strength)
-        if not isnan(found):
-            unexplored -= child.prior
-            success += child.prior * found
-    posterior = (strength * node.value + node.value_sum) / (strength + node.visits)
-    return success + max(0.0, unexplored) * posterior
+def branching_index(node: Node, strength: float, mean_depth: float) -> float:
+    new = 1.0
+    for child in node.children:
+        new -= child.prior
+    if any(child.prior == UNKNOWN_PRIOR for child in node.children):
+        new = min(new, (1.0 + len(node.children)) / (1.0 + max(node.draws, node.visits)))
+    new = max(0.0, new)
+    success = (strength * node.value + node.value_sum) / (strength + node.visits)
+    return new * success / (1.0 + new * max(0.0, mean_depth - node.depth - 1.0))
 
 
 def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
@@ -114,11 +110,12 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
         return root
     mean_depth = sum(node.depth for node in finals) / len(finals)
 
-    def index(node: Node) -> float:
-        return expected_success(node, strength) / max(1.0, mean_depth - node.depth)
-
     candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
-    return max(candidates, key=lambda node: (index(node), tie_break(seed, node.ordinal)), default=root)
+    return max(
+        candidates,
+        key=lambda node: (branching_index(node, strength, mean_depth), tie_break(seed, node.ordinal)),
+        default=root,
+    )
 
 
 def credit(leaf: Node, prefix: Node, evidence: float) -> None:
@@ -263,7 +260,7 @@ class Walk:
         return node
 
     def verdict(self, leaf: Node) -> bool | None:
-        if self.check is None:
+        if self.check is None or not leaf.is_(Flag.CLOSED):
             return None
         if not leaf.is_(Flag.FINAL):
             return False
@@ -295,7 +292,14 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
             return True
         case RolloutBranching():
             prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
-            _draw_solutions(walk, prefix, search.width, search.temperature)
+            known = len(walk.nodes)
+            (step,) = walk.draw(prefix, 1, Until.STEP, search.temperature)
+            leaf = walk.grow(prefix, step)
+            if len(walk.nodes) > known:
+                if prefix is root and not leaf.is_(Flag.CLOSED):
+                    (rest,) = walk.draw(leaf, 1, Until.END, search.temperature)
+                    leaf = walk.grow(leaf, rest)
+                _credit_evidence(walk, [leaf], prefix)
             return True
         case MctsStar():
             return _mcts_star(search, walk)
@@ -303,6 +307,10 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
 
 def _draw_solutions(walk: Walk, prefix: Node, width: int, temperature: float) -> None:
     leaves = [walk.grow(prefix, continuation) for continuation in walk.draw(prefix, width, Until.END, temperature)]
+    _credit_evidence(walk, leaves, prefix)
+
+
+def _credit_evidence(walk: Walk, leaves: list[Node], prefix: Node) -> None:
     values = [walk.value(leaf) for leaf in leaves]
     verdicts = [walk.verdict(leaf) for leaf in leaves]
     for leaf, value, verdict in zip(leaves, values, verdicts, strict=True):

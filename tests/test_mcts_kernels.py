@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts import kernels
-from mcts.tree import NO_NODE, Flag
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 
 FIELDS = ("visits", "draws", "value_sum", "value", "depth", "flags", "prior")
 GARBAGE = 0xA5
@@ -163,22 +163,22 @@ def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, se
     assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
 
 
-def test_expected_success_by_hand_is_what_is_left_where_the_policy_has_not_been():
-    """Two likely moves were tried: one led to a rejected answer alone, one is half promising."""
-    root = naive.Node(0)
-    dead = naive.Node(1, root, prior=0.5)
-    answer = naive.Node(2, dead, flags=int(Flag.FINAL | Flag.CLOSED), prior=1.0)
-    alive = naive.Node(3, root, prior=0.25)
-    for node, value, visits in ((root, 0.5, 2), (dead, 0.5, 1), (answer, 0.0, 1), (alive, 0.5, 1)):
-        node.value, node.visits = value, visits
-    arena = Arena([[root, dead, answer, alive]], Random(0))
-    order, success = np.empty(4, np.int32), np.empty(4)
-    kernels.expected_success(arena.nodes, arena.ids([root])[0], 1.0, order, success)
-    assert order.tolist() == arena.ids([root, dead, answer, alive]).tolist()
-    # `dead` has nothing left but `answer`, for all the scorer says; `alive` is 0.5 with one failed draw; the root has
-    # a quarter of its mass unexplored, at (1 * 0.5 + 0) / (1 + 2).
-    assert success == pytest.approx([0.25 * 0.25 + 0.25 * 0.5 / 3, 0.0, 0.0, 0.25])
-    assert success[0] == pytest.approx(naive.expected_success(root, 1.0))
+def test_the_branching_index_by_hand():
+    """Three quarters of the root's mass were seen; solutions have three steps."""
+    root = naive.Node(0, value=0.5, visits=2, value_sum=1.0)
+    children = [naive.Node(ordinal, root, value=0.5, prior=prior) for ordinal, prior in ((1, 0.5), (2, 0.25))]
+    arena = Arena([[root, *children]], Random(0))
+    index = [kernels.branching_index(arena.nodes, node, 1.0, 3.0) for node in arena.ids([root, *children])]
+    # The root: a new step with .25, (1 * .5 + 1) / (1 + 2) successes, one step or three. A child: all is new there.
+    assert index == pytest.approx([0.25 * 0.5 / (1 + 0.25 * 2), 0.5 / 2, 0.5 / 2])
+
+
+def test_a_policy_without_probabilities_exhausts_a_prefix_by_drawing_nothing_new():
+    root = naive.Node(0, value=0.5, visits=1, draws=9)
+    only = naive.Node(1, root, value=0.5, prior=UNKNOWN_PRIOR)
+    arena = Arena([[root, only]], Random(0))
+    (node,) = arena.ids([root])
+    assert kernels.branching_index(arena.nodes, node, 1.0, 1.0) == pytest.approx((1 + 1) / (1 + 9) * 0.5 / 2)
 
 
 def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():

@@ -1,13 +1,14 @@
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import isnan, log, nan, sqrt
 from typing import Any
 
 import naive
 import numpy as np
 import pytest
-from fakes import HashChecker, ScriptedPolicy, TableScorer, World, hashed, script, step, texts_of
+from fakes import HashChecker, ScriptedPolicy, TableScorer, World, hashed, script, texts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +34,6 @@ kinds = (
     st.builds(BestOfN, width=st.integers(1, 3)),
     st.builds(
         RolloutBranching,
-        width=st.integers(1, 3),
         opening=st.integers(0, 6),
         strength=st.sampled_from([1.0, 3.0]),
         root_share=st.sampled_from([0.0, 0.25, 1.0]),
@@ -69,6 +69,11 @@ def grow(
 
 def nodes_by_text(tree: SearchTree) -> dict[tuple[str, ...], int]:
     return {texts_of(tree.path(node)): node for node in range(len(tree.parent))}
+
+
+def drawn_at(policy: ScriptedPolicy) -> list[tuple[str, ...]]:
+    """The prefixes that rollout branching chose, one a simulation."""
+    return [texts_of(request.state.steps) for request in policy.asked.values() if request.until is Until.STEP]
 
 
 def graded(grain: int, question: str, *texts: str) -> float:
@@ -163,36 +168,58 @@ def test_a_search_stops_at_the_first_accepted_solution_if_so_told():
 
 
 @settings(max_examples=60, deadline=None)
-@given(worlds, st.integers(1, 3), st.integers(0, 5), st.booleans(), st.integers(0, 99))
-def test_evidence_is_credited_from_the_drawn_prefix_downwards(world, width, opening, checkable, seed):
+@given(worlds, st.integers(0, 5), st.booleans(), st.integers(0, 99))
+def test_evidence_is_credited_from_the_drawn_prefix_downwards(world, opening, checkable, seed):
     policy, scorer, checker = ScriptedPolicy(world), TableScorer(), HashChecker() if checkable else None
-    search = RolloutBranching(width=width, opening=opening)
-    tree = grow(search, policy, scorer, checker=checker, seed=seed, simulations=12)
-    visits: dict[tuple, int] = {}
-    evidence: dict[tuple, float] = {}
+    tree = grow(RolloutBranching(opening=opening), policy, scorer, checker=checker, seed=seed, simulations=30)
+    visits: dict[tuple, int] = defaultdict(int)
+    evidence: dict[tuple, float] = defaultdict(float)
+    known: set[tuple] = set()
     for ticket, request in policy.asked.items():
-        for continuation in policy.replies[ticket]:
-            steps = (*request.state.steps, *continuation)
-            amount = scorer.score(State(PROBLEM, steps))[-1]
-            if checker is not None:
-                amount = float(steps[-1].end is StepEnd.FINAL and checker.check(PROBLEM, steps))
-            for k in range(len(request.state.steps), len(steps) + 1):
-                visits[steps[:k]] = visits.get(steps[:k], 0) + 1
-                evidence[steps[:k]] = evidence.get(steps[:k], 0.0) + amount
+        (continuation,) = policy.replies[ticket]
+        steps = (*request.state.steps, *continuation)
+        is_open = steps[-1].end is StepEnd.DELIMITER and bool(steps[-1].text)
+        if request.until is Until.STEP:
+            prefix = len(request.state.steps)
+            if steps in known or (is_open and not prefix):
+                continue  # nothing new, or it is rolled out next
+        amount = scorer.score(State(PROBLEM, steps))[-1]
+        if checker is not None and not is_open:
+            amount = float(steps[-1].end is StepEnd.FINAL and checker.check(PROBLEM, steps))
+        for k in range(prefix, len(steps) + 1):
+            known.add(steps[:k])
+            visits[steps[:k]] += 1
+            evidence[steps[:k]] += amount
     for node in range(len(tree.parent)):
         path = tree.path(node)
         assert tree.visits[node] == visits[path]
         assert tree.value_sum[node] == pytest.approx(evidence[path])
 
 
-@pytest.mark.parametrize(("width", "opening", "first"), [(2, 4, 2), (2, 5, 3), (1, 3, 3), (3, 0, 1), (4, 1, 1)])
-def test_the_opening_draws_are_at_the_root(width, opening, first):
+def test_a_new_first_step_is_rolled_out_and_nothing_else_is():
+    policy = ScriptedPolicy(World(vocabulary=2, depth=4, final=0.0))
+    tree = grow(RolloutBranching(), policy, TableScorer(), simulations=60)
+    known: set[tuple] = {()}
+    asked = list(policy.asked.items())
+    for (ticket, request), (_, then) in pairwise([*asked, (None, None)]):
+        (continuation,) = policy.replies[ticket]
+        path = (*request.state.steps, *continuation)
+        is_rolled_out = then is not None and then.until is Until.END
+        if request.until is Until.STEP:
+            assert is_rolled_out == (len(path) == 1 and path not in known)
+            assert not is_rolled_out or then.state.steps == path
+        known.update(path[:k] for k in range(len(path) + 1))
+    assert len(tree.parent) < len(asked)
+
+
+@pytest.mark.parametrize("opening", [1, 3, 6])
+def test_the_opening_draws_are_at_the_root(opening):
     policy = ScriptedPolicy(World(vocabulary=50, depth=6, final=0.0))
     scorer = TableScorer(lambda question, *texts: 1.0 if texts else 0.0)
-    search = RolloutBranching(width=width, opening=opening, root_share=0.0)
-    grow(search, policy, scorer, simulations=first + 3)
-    assert policy.prefixes[:first] == [()] * first
-    assert () not in policy.prefixes[first:]
+    grow(RolloutBranching(opening=opening, root_share=0.0), policy, scorer, simulations=opening + 3)
+    chosen = drawn_at(policy)
+    assert chosen[:opening] == [()] * opening
+    assert () not in chosen[opening:]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.6, 1.0])
@@ -200,13 +227,15 @@ def test_the_opening_draws_are_at_the_root(width, opening, first):
 def test_a_scorer_that_is_all_wrong_cannot_take_its_share_from_the_root(share, checker):
     policy = ScriptedPolicy(World(vocabulary=50, depth=6, final=0.0))
     scorer = TableScorer(lambda question, *texts: 1.0 if texts else 0.0)
-    search = RolloutBranching(width=2, opening=4, root_share=share)
-    grow(search, policy, scorer, checker=checker, simulations=300)
-    at_root = list(accumulate(2 * (prefix == ()) for prefix in policy.prefixes))
-    for draws, count in zip(range(2, 602, 2), at_root, strict=True):
-        assert count >= min(draws, share * (draws - 2))
-    if share < 1:
-        assert at_root[-1] < 600  # the scorer is heard
+    grow(RolloutBranching(opening=4, root_share=share), policy, scorer, checker=checker, simulations=300)
+    at_root = list(accumulate(request.state.steps == () for request in policy.asked.values()))
+    for draws, count in enumerate(at_root, start=1):
+        assert count >= min(draws / 2, share * (draws - 2))
+    if share <= 0.25:
+        assert at_root[-1] < 200  # of 300: the scorer is heard
+
+
+ENDS = (StepEnd.DELIMITER, StepEnd.FINAL)
 
 
 class Likes:
@@ -220,20 +249,19 @@ class Likes:
 
 
 def test_what_was_drawn_overrules_a_scorer_that_prefers_the_wrong_prefix():
-    a, b = (tuple(step(name) for name in line.split()) for line in ("a x y.", "b x y."))
-
     def propose(request: Propose) -> Proposal:
-        taken = request.state.steps
-        return tuple(line[len(taken) :] for line in (a, b) if line[: len(taken)] == taken)
+        word = request.seed % 999
+        line = (Step("ab"[word % 2], logprobs=(log(0.5),)), *(Step(f"{word}", logprobs=(-7.0,), end=e) for e in ENDS))
+        return (line[len(request.state.steps) :][: 1 if request.until is Until.STEP else None],)
 
     policy = ScriptedPolicy(propose)
     scorer = TableScorer(lambda question, *texts: 0.75 if texts[:1] == ("b",) else 0.25)
-    search = RolloutBranching(width=2, opening=6, root_share=0.0)
-    tree = grow(search, policy, scorer, checker=Likes("a"), simulations=40)
+    search = RolloutBranching(opening=6, root_share=0.0)
+    tree = grow(search, policy, scorer, checker=Likes("a"), simulations=60)
     nodes = nodes_by_text(tree)
     assert tree.value_sum[nodes["a",]] == tree.visits[nodes["a",]]
     assert tree.value_sum[nodes["b",]] == 0.0
-    assert {prefix[:1] for prefix in policy.prefixes[10:]} == {("a",)}
+    assert {prefix[:1] for prefix in drawn_at(policy)[30:]} == {("a",)}
 
 
 # --- MCTS* ------------------------------------------------------------------------------------------------------------
@@ -417,13 +445,14 @@ def test_a_value_is_what_the_scorer_said(value: float):
 
 
 def test_temperature_and_limits_reach_the_policy():
-    searches: list[tuple[Callable[..., Any], Until]] = [
-        (BestOfN, Until.END),
-        (RolloutBranching, Until.END),
-        (MctsStar, Until.STEP),
+    searches: list[tuple[Callable[..., Any], set[Until]]] = [
+        (BestOfN, {Until.END}),
+        (RolloutBranching, {Until.STEP, Until.END}),
+        (MctsStar, {Until.STEP}),
     ]
     for kind, until in searches:
         policy = ScriptedPolicy()
         scheduler = Scheduler(policy, TableScorer(), max_tokens=77)
         list(scheduler.run([Query(PROBLEM, kind(temperature=0.375), Budget(simulations=2), 0)]))
-        assert {(r.temperature, r.max_tokens, r.until) for r in policy.asked.values()} == {(0.375, 77, until)}
+        assert {(r.temperature, r.max_tokens) for r in policy.asked.values()} == {(0.375, 77)}
+        assert {r.until for r in policy.asked.values()} == until

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, Simulation
-from mcts.search.search import credit_solutions
+from mcts.search.search import credit_evidence
 from mcts.types import Proposal, Until
 
 
@@ -14,7 +14,7 @@ from mcts.types import Proposal, Until
 class BestOfN:
     """Draw complete solutions at the root until the budget is spent. One simulation draws `width` of them."""
 
-    width: int = 2
+    width: int = 1
     temperature: float = 1.0
     name: str = "best_of_n"
 
@@ -22,5 +22,5 @@ class BestOfN:
         """Draw, keep, score."""
         proposal: Proposal = yield Draw(tree.root, self.width, Until.END, self.temperature)
         leaves: list[int] = yield Grow(tree.root, proposal)
-        yield from credit_solutions(leaves, prefix=tree.root)
+        yield from credit_evidence(leaves, prefix=tree.root)
         return True

@@ -6,36 +6,39 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, SelectPrefix, Simulation
-from mcts.search.search import credit_solutions
-from mcts.types import Proposal, Until
+from mcts.search.search import credit_evidence
+from mcts.types import Until
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutBranching:
-    """Never sample less than a complete solution, so that no level of the tree costs a round before the first answer.
+    """Draw one step where a new correct solution is most to be expected for its cost (`kernels.branching_index`).
 
-    Drawn from is the prefix from which a new, correct solution is most to be expected for its cost. What the policy
-    has shown there counts by its own probability, what it has not by the scorer's value, a prior worth `strength`
-    draws (`kernels.expected_success`): so the search leaves what it has exhausted, also where the policy is sure.
+    A step that the tree has already costs a step, not a solution: so the search leaves what it has exhausted, also
+    where the policy is sure of itself. A new step at the root is rolled out to the end: these are the draws of
+    best-of-N, which no scorer can starve. A new step further down is valued; its solution is drawn when no other
+    prefix promises more.
 
     Attributes:
-        width: Solutions drawn per turn.
-        opening: Solutions drawn at the root before any branching.
+        opening: Draws at the root before any branching.
         strength: k, the weight of the scorer's value in draws.
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
-    width: int = 1
-    opening: int = 4
+    opening: int = 8
     strength: float = 3.0
     root_share: float = 0.25
     temperature: float = 1.0
     name: str = "rollout_branching"
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
-        """Choose a prefix, draw complete solutions from it, keep every step, credit the evidence."""
+        """Choose a prefix, draw a step; if it is new, value it or draw its solution, and credit the evidence."""
         prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening)
-        proposal: Proposal = yield Draw(prefix, self.width, Until.END, self.temperature)
-        leaves: list[int] = yield Grow(prefix, proposal)
-        yield from credit_solutions(leaves, prefix)
+        known = len(tree.nodes)
+        (node,) = yield Grow(prefix, (yield Draw(prefix, 1, Until.STEP, self.temperature)))
+        if len(tree.nodes) == known:
+            return True
+        if prefix == tree.root and forest.is_open(node):
+            (node,) = yield Grow(node, (yield Draw(node, 1, Until.END, self.temperature)))
+        yield from credit_evidence([node], prefix)
         return True

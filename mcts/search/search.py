@@ -28,16 +28,16 @@ class Search(Protocol):
         """Grow `tree` by one simulation; return False when it has nothing more to give."""
 
 
-def credit_solutions(leaves: list[int], prefix: int) -> Generator[Request | tuple[Request, ...], Any, None]:
-    """Score finished solutions, ask the checker, and credit the evidence from each leaf up to `prefix`.
+def credit_evidence(nodes: list[int], prefix: int) -> Generator[Request | tuple[Request, ...], Any, None]:
+    """Score new nodes, ask the checker about those that end a solution, and credit each from there up to `prefix`.
 
-    Evidence is the checker's verdict where the task has one, else the scorer's value of the finished solution; without
-    either there is none.
+    Evidence is the checker's verdict on a finished solution where the task has one, else the scorer's value, of a
+    finished solution as of the beginning of one; without either there is none.
     """
-    values: tuple[float, ...] = yield tuple(Value(leaf) for leaf in leaves)
-    verdicts: tuple[bool | None, ...] = yield tuple(Check(leaf) for leaf in leaves)
+    values: tuple[float, ...] = yield tuple(Value(node) for node in nodes)
+    verdicts: tuple[bool | None, ...] = yield tuple(Check(node) for node in nodes)
     evidence = [
         float(verdict) if verdict is not None else 0.0 if isnan(value) else value
         for value, verdict in zip(values, verdicts, strict=True)
     ]
-    yield tuple(Credit(leaf, prefix, e) for leaf, e in zip(leaves, evidence, strict=True))
+    yield tuple(Credit(node, prefix, e) for node, e in zip(nodes, evidence, strict=True))
