@@ -62,7 +62,8 @@ SWEEP = {
     "four traces a problem": ["round.traces_per_problem=4"],
     "replay 1": ["round.replay=1.0"],
     "soft labels": ["prm.labels=soft"],
-    "two draws a turn": ["search.width=2"],
+    "half the steps of the PRM": ["prm.train.max_steps=1000"],
+    "eight solutions a problem for the PRM": ["prm.states_per_problem=8"],
 }
 """Variant -> overrides: each changes one thing."""
 
