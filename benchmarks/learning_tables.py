@@ -102,6 +102,17 @@ def numbers_left_table(task: dict[str, Any]) -> str:
     return table(["round", *(f"{name} left" for name in names)], rows)
 
 
+def base_table(task: dict[str, Any]) -> str:
+    """Whether the base had been fitted to its plateau, and whether what the policies say is the task's language."""
+    names = ["base", "after base data only"]
+    rows = [
+        [f"loss on the base's validation data, {name}", share([losses[i] for losses in task["base_loss"]])]
+        for i, name in enumerate(names[: len(task["base_loss"][0])])
+    ]
+    rows += [[f"valid steps, round {done['round']}", share(done["valid"])] for done in task["rounds"]]
+    return table(["", "all seeds"], rows)
+
+
 def sweep_table(rows: dict[str, Any]) -> str:
     """Variants of the recipe after one round."""
     names = ("greedy", "sample", "search", "best_of_n", "auroc")
@@ -120,6 +131,7 @@ def render(figures: dict[str, Any], page_path: Path) -> None:
             f"Seeds {seeds}; commit {', '.join(task['commits'])}; {machine['cpu']}, {machine['cores']} cores; "
             f"`{figures['command']}`; {minutes:.0f} minutes in the loop's own stages."
         )
+        tables[f"{name} base"] = base_table(task)
         tables[f"{name} greedy"] = learning_table(task, "greedy")
         tables[f"{name} sample"] = learning_table(task, "sample")
         tables[f"{name} search"] = contest_table(task)
@@ -129,6 +141,8 @@ def render(figures: dict[str, Any], page_path: Path) -> None:
         tables[f"{name} tests"] = tests_table(task)
     if figures["sweep"]:
         tables["sweep"] = sweep_table(figures["sweep"])
+        commits = ", ".join(sorted({row["commit"] for row in figures["sweep"].values()}))
+        tables["sweep facts"] = f"Commit {commits}; `{figures['command']} --sweep`."
     page = page_path.read_text(encoding="utf-8")
     for mark, body in tables.items():
         pattern = re.compile(rf"(<!-- begin {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
