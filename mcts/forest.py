@@ -97,6 +97,10 @@ class Forest:
         """Record that `width` continuations were drawn at `node`."""
         self._records[node]["draws"] += width
 
+    def parent(self, node: int) -> int:
+        """The node that `node` continues; `NO_NODE` for a root."""
+        return int(self._records[node]["parent"])
+
     def value(self, node: int) -> float:
         """The value of `node`; NaN until it was scored."""
         return float(self._records[node]["value"])
@@ -165,10 +169,11 @@ class Forest:
     def _perform_alike(self, key: object, trees: list[Tree], requests: list[TreeRequest]) -> Iterator[object]:
         match key:
             case SelectUct():
-                arguments = (key.exploration, key.log_factor, key.unvisited_bonus)
-                yield from self._select(kernels.select_uct, trees, arguments)
+                bound = (key.exploration, key.log_factor, key.unvisited_bonus)
+                yield from self._select(kernels.select_uct, trees, bound)
             case SelectPrefix():
-                yield from self._select(kernels.select_prefix, trees, (key.strength, key.root_share, key.opening))
+                index = (key.strength, key.root_share, key.opening, key.is_voted)
+                yield from self._select(kernels.select_prefix, trees, index)
             case _ if key is Credit:
                 credits = [request for request in requests if isinstance(request, Credit)]
                 leaves = np.asarray([request.leaf for request in credits], np.int32)

@@ -69,6 +69,7 @@ class SelectPrefix:
     strength: float
     root_share: float
     opening: int
+    is_voted: bool
 
 
 @dataclass(frozen=True, slots=True)

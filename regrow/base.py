@@ -59,7 +59,9 @@ def prm_zero(config: Config, task: Task, policy: Path) -> Path:
     zero = config.prm.zero
     settings = {
         "task": task_settings(config),
-        "prm": dataclasses.asdict(config.prm) | {"path": None, "train": None},
+        "head": config.prm.head,
+        "labels": config.prm.labels,
+        "zero": dataclasses.asdict(zero),
         "policy": provenance.digest_dir(policy),
     }
 

@@ -102,7 +102,15 @@ def branching_index(node: Node, strength: float, mean_depth: float) -> float:
     return new * success / (1.0 + new * max(0.0, mean_depth - node.depth - 1.0))
 
 
-def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
+def path_probability(node: Node) -> float:
+    probability = 1.0
+    for above in node.upwards():
+        if above.prior != UNKNOWN_PRIOR:
+            probability *= above.prior
+    return probability
+
+
+def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int, is_voted: bool) -> Node:
     nodes = list(root.preorder())
     finals = [node for node in nodes if node.is_(Flag.FINAL)]
     floor = max(opening, root_share * sum(node.draws for node in nodes))
@@ -110,12 +118,11 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
         return root
     mean_depth = sum(node.depth for node in finals) / len(finals)
 
+    def index(node: Node) -> float:
+        return branching_index(node, strength, mean_depth) * (path_probability(node) if is_voted else 1.0)
+
     candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
-    return max(
-        candidates,
-        key=lambda node: (branching_index(node, strength, mean_depth), tie_break(seed, node.ordinal)),
-        default=root,
-    )
+    return max(candidates, key=lambda node: (index(node), tie_break(seed, node.ordinal)), default=root)
 
 
 def credit(leaf: Node, prefix: Node, evidence: float) -> None:
@@ -291,15 +298,14 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
             _draw_solutions(walk, root, search.width, search.temperature)
             return True
         case RolloutBranching():
-            prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
+            how = (search.strength, search.root_share, search.opening, walk.check is None)
+            prefix = select_prefix(root, walk.seed, *how)
             known = len(walk.nodes)
-            (step,) = walk.draw(prefix, 1, Until.STEP, search.temperature)
-            leaf = walk.grow(prefix, step)
+            until = Until.END if prefix is root else Until.STEP
+            (continuation,) = walk.draw(prefix, 1, until, search.temperature)
+            node = walk.grow(prefix, continuation)
             if len(walk.nodes) > known:
-                if prefix is root and not leaf.is_(Flag.CLOSED):
-                    (rest,) = walk.draw(leaf, 1, Until.END, search.temperature)
-                    leaf = walk.grow(leaf, rest)
-                _credit_evidence(walk, [leaf], prefix)
+                _credit_evidence(walk, [node], walk.nodes[known].parent)
             return True
         case MctsStar():
             return _mcts_star(search, walk)

@@ -1,7 +1,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import isnan, log, nan, sqrt
 from typing import Any
 
@@ -69,11 +69,6 @@ def grow(
 
 def nodes_by_text(tree: SearchTree) -> dict[tuple[str, ...], int]:
     return {texts_of(tree.path(node)): node for node in range(len(tree.parent))}
-
-
-def drawn_at(policy: ScriptedPolicy) -> list[tuple[str, ...]]:
-    """The prefixes that rollout branching chose, one a simulation."""
-    return [texts_of(request.state.steps) for request in policy.asked.values() if request.until is Until.STEP]
 
 
 def graded(grain: int, question: str, *texts: str) -> float:
@@ -169,24 +164,25 @@ def test_a_search_stops_at_the_first_accepted_solution_if_so_told():
 
 @settings(max_examples=60, deadline=None)
 @given(worlds, st.integers(0, 5), st.booleans(), st.integers(0, 99))
-def test_evidence_is_credited_from_the_drawn_prefix_downwards(world, opening, checkable, seed):
+def test_what_is_new_is_credited_down_from_where_it_left_the_tree_and_what_is_known_is_not(
+    world, opening, checkable, seed
+):
     policy, scorer, checker = ScriptedPolicy(world), TableScorer(), HashChecker() if checkable else None
     tree = grow(RolloutBranching(opening=opening), policy, scorer, checker=checker, seed=seed, simulations=30)
     visits: dict[tuple, int] = defaultdict(int)
     evidence: dict[tuple, float] = defaultdict(float)
-    known: set[tuple] = set()
+    known: set[tuple] = {()}
     for ticket, request in policy.asked.items():
         (continuation,) = policy.replies[ticket]
         steps = (*request.state.steps, *continuation)
-        is_open = steps[-1].end is StepEnd.DELIMITER and bool(steps[-1].text)
-        if request.until is Until.STEP:
-            prefix = len(request.state.steps)
-            if steps in known or (is_open and not prefix):
-                continue  # nothing new, or it is rolled out next
+        first_new = next((k for k in range(len(steps) + 1) if steps[:k] not in known), None)
+        if first_new is None:
+            continue
         amount = scorer.score(State(PROBLEM, steps))[-1]
+        is_open = steps[-1].end is StepEnd.DELIMITER and bool(steps[-1].text)
         if checker is not None and not is_open:
             amount = float(steps[-1].end is StepEnd.FINAL and checker.check(PROBLEM, steps))
-        for k in range(prefix, len(steps) + 1):
+        for k in range(first_new - 1, len(steps) + 1):
             known.add(steps[:k])
             visits[steps[:k]] += 1
             evidence[steps[:k]] += amount
@@ -196,28 +192,22 @@ def test_evidence_is_credited_from_the_drawn_prefix_downwards(world, opening, ch
         assert tree.value_sum[node] == pytest.approx(evidence[path])
 
 
-def test_a_new_first_step_is_rolled_out_and_nothing_else_is():
-    policy = ScriptedPolicy(World(vocabulary=2, depth=4, final=0.0))
-    tree = grow(RolloutBranching(), policy, TableScorer(), simulations=60)
-    known: set[tuple] = {()}
-    asked = list(policy.asked.items())
-    for (ticket, request), (_, then) in pairwise([*asked, (None, None)]):
-        (continuation,) = policy.replies[ticket]
-        path = (*request.state.steps, *continuation)
-        is_rolled_out = then is not None and then.until is Until.END
-        if request.until is Until.STEP:
-            assert is_rolled_out == (len(path) == 1 and path not in known)
-            assert not is_rolled_out or then.state.steps == path
-        known.update(path[:k] for k in range(len(path) + 1))
-    assert len(tree.parent) < len(asked)
+def test_solutions_are_drawn_at_the_root_and_steps_elsewhere():
+    policy = ScriptedPolicy(World(vocabulary=3, depth=4, final=0.0))
+    scorer = TableScorer(lambda question, *texts: 1.0 if texts else 0.25)
+    grow(RolloutBranching(), policy, scorer, checker=HashChecker(1000), simulations=60)
+    for request in policy.asked.values():
+        assert request.until is (Until.STEP if request.state.steps else Until.END)
+    assert {request.until for request in policy.asked.values()} == {Until.STEP, Until.END}
 
 
 @pytest.mark.parametrize("opening", [1, 3, 6])
 def test_the_opening_draws_are_at_the_root(opening):
     policy = ScriptedPolicy(World(vocabulary=50, depth=6, final=0.0))
     scorer = TableScorer(lambda question, *texts: 1.0 if texts else 0.0)
-    grow(RolloutBranching(opening=opening, root_share=0.0), policy, scorer, simulations=opening + 3)
-    chosen = drawn_at(policy)
+    search = RolloutBranching(opening=opening, root_share=0.0)
+    grow(search, policy, scorer, checker=HashChecker(1000), simulations=opening + 3)
+    chosen = policy.prefixes
     assert chosen[:opening] == [()] * opening
     assert () not in chosen[opening:]
 
@@ -228,11 +218,11 @@ def test_a_scorer_that_is_all_wrong_cannot_take_its_share_from_the_root(share, c
     policy = ScriptedPolicy(World(vocabulary=50, depth=6, final=0.0))
     scorer = TableScorer(lambda question, *texts: 1.0 if texts else 0.0)
     grow(RolloutBranching(opening=4, root_share=share), policy, scorer, checker=checker, simulations=300)
-    at_root = list(accumulate(request.state.steps == () for request in policy.asked.values()))
+    at_root = list(accumulate(prefix == () for prefix in policy.prefixes))
     for draws, count in enumerate(at_root, start=1):
-        assert count >= min(draws / 2, share * (draws - 2))
-    if share <= 0.25:
-        assert at_root[-1] < 200  # of 300: the scorer is heard
+        assert count >= min(draws, share * (draws - 1))
+    if share < 1:
+        assert at_root[-1] < 300  # the scorer is heard
 
 
 ENDS = (StepEnd.DELIMITER, StepEnd.FINAL)
@@ -261,7 +251,7 @@ def test_what_was_drawn_overrules_a_scorer_that_prefers_the_wrong_prefix():
     nodes = nodes_by_text(tree)
     assert tree.value_sum[nodes["a",]] == tree.visits[nodes["a",]]
     assert tree.value_sum[nodes["b",]] == 0.0
-    assert {prefix[:1] for prefix in drawn_at(policy)[30:]} == {("a",)}
+    assert {prefix[:1] for prefix in policy.prefixes[30:]} == {("a",)}
 
 
 # --- MCTS* ------------------------------------------------------------------------------------------------------------
@@ -447,7 +437,7 @@ def test_a_value_is_what_the_scorer_said(value: float):
 def test_temperature_and_limits_reach_the_policy():
     searches: list[tuple[Callable[..., Any], set[Until]]] = [
         (BestOfN, {Until.END}),
-        (RolloutBranching, {Until.STEP, Until.END}),
+        (RolloutBranching, {Until.END}),
         (MctsStar, {Until.STEP}),
     ]
     for kind, until in searches:

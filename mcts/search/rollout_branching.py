@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, SelectPrefix, Simulation
 from mcts.search.search import credit_evidence
-from mcts.types import Until
+from mcts.types import Proposal, Until
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutBranching:
-    """Draw one step where a new correct solution is most to be expected for its cost (`kernels.branching_index`).
+    """Draw where a new correct solution is most to be expected for its cost (`kernels.branching_index`).
 
-    A step that the tree has already costs a step, not a solution: so the search leaves what it has exhausted, also
-    where the policy is sure of itself. A new step at the root is rolled out to the end: these are the draws of
-    best-of-N, which no scorer can starve. A new step further down is valued; its solution is drawn when no other
-    prefix promises more.
+    At the root whole solutions are drawn: the draws of best-of-N, of which no scorer can take the root its share.
+    Elsewhere a single step is drawn. One that the tree has already costs a step, not a solution, so the search leaves
+    what it has exhausted, also where the policy is sure of itself; a new one is valued, and gone on from when no other
+    prefix promises more. Only what is new is evidence, and only for the prefixes from which it is new.
 
     Attributes:
         opening: Draws at the root before any branching.
@@ -25,20 +25,19 @@ class RolloutBranching:
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
-    opening: int = 8
+    opening: int = 4
     strength: float = 3.0
     root_share: float = 0.25
     temperature: float = 1.0
     name: str = "rollout_branching"
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
-        """Choose a prefix, draw a step; if it is new, value it or draw its solution, and credit the evidence."""
-        prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening)
+        """Choose a prefix; draw a solution at the root, a step elsewhere; credit what is new from where it began."""
+        prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening, forest.checker is None)
         known = len(tree.nodes)
-        (node,) = yield Grow(prefix, (yield Draw(prefix, 1, Until.STEP, self.temperature)))
-        if len(tree.nodes) == known:
-            return True
-        if prefix == tree.root and forest.is_open(node):
-            (node,) = yield Grow(node, (yield Draw(node, 1, Until.END, self.temperature)))
-        yield from credit_evidence([node], prefix)
+        until = Until.END if prefix == tree.root else Until.STEP
+        proposal: Proposal = yield Draw(prefix, 1, until, self.temperature)
+        (node,) = yield Grow(prefix, proposal)
+        if len(tree.nodes) > known:
+            yield from credit_evidence([node], forest.parent(tree.nodes[known]))
         return True
