@@ -15,6 +15,7 @@ from mcts.tree import SearchTree
 from mcts.types import Problem, Step
 from mcts.vote import vote
 from prm.model import HEADS
+from prm.scorer import AGGREGATES
 from regrow.config import CONTROLS, LABELS, SEARCHES, BudgetConfig, Config, settings_of
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
@@ -74,6 +75,7 @@ def check_choices(config: Config) -> None:
     choices = {
         "prm.labels": (config.prm.labels, LABELS),
         "prm.head": (config.prm.head, HEADS),
+        "prm.aggregate": (config.prm.aggregate, AGGREGATES),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "output": (config.output, ("text", "json")),
     }
@@ -123,7 +125,7 @@ def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     from prm.scorer import HfScorer
 
-    return HfScorer.load(path, batch_rows=config.prm.batch_rows)
+    return HfScorer.load(path, batch_rows=config.prm.batch_rows, aggregate=config.prm.aggregate)
 
 
 def fields_of(node: Any) -> dict[str, Any]:

@@ -105,12 +105,14 @@ class PrmConfig:
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress`
     (the value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
+    `aggregate`: how the value of a prefix is read, at its `last` step or as the `min` along its steps.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
     """
 
     path: str | None = None
     labels: str = "hard"
     head: str = "hidden"
+    aggregate: str = "last"
     batch_rows: int = 256
     states_per_problem: int = 16
     yardstick: bool = False

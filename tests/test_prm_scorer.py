@@ -200,3 +200,18 @@ def test_the_constant_scorer_values_every_prefix_alike():
     assert scorer.tokens_scored == 0
     with pytest.raises(ValueError, match="expected a value in"):
         ConstantScorer(1.5)
+
+
+def test_by_min_no_value_is_above_that_of_the_step_before_and_the_fingerprint_tells(folder, scorer):
+    least = HfScorer.load(folder / "prm", aggregate="min")
+    states = [random_state(random.Random(i)) for i in range(30)]
+    plain, lowered = score(scorer, states), score(least, states)
+    for values, low in zip(plain, lowered, strict=True):
+        assert low == tuple(min(values[: k + 1]) for k in range(len(values)))
+    assert plain != lowered
+    assert least.fingerprint != scorer.fingerprint
+
+
+def test_an_unknown_aggregate_is_named(folder):
+    with pytest.raises(ValueError, match="aggregate=mean: expected one of last, min"):
+        HfScorer.load(folder / "prm", aggregate="mean")
