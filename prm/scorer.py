@@ -61,8 +61,8 @@ class HfScorer:
     batches; several passes run at once instead.
 
     An answer that a step has put out of reach stays so, whatever follows: with `min`, no value is above that of the
-    step before. That serves where a mistake is seen best at the step that makes it, and what follows looks right by
-    itself; where later steps see further, `last` does.
+    step before (the bare problem's is no step's). That serves where a mistake is seen best at the step that makes it,
+    and what follows looks right by itself; where later steps see further, `last` does.
 
     Args:
         model: In evaluation mode.
@@ -166,8 +166,8 @@ class HfScorer:
             read = [row[position] for position in item.encoded.positions]
             if any(map(math.isnan, read)):
                 raise InputError(f"problem {item.problem}: the PRM's value is not a number, expected one in [0, 1]")
-            values = map(self._model.value, read)
-            replies.append((item.ticket, tuple(accumulate(values, min) if self._aggregate == MIN else values)))
+            question, *steps = map(self._model.value, read)
+            replies.append((item.ticket, (question, *(accumulate(steps, min) if self._aggregate == MIN else steps))))
         return replies
 
 
