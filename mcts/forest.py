@@ -172,7 +172,7 @@ class Forest:
                 bound = (key.exploration, key.log_factor, key.unvisited_bonus)
                 yield from self._select(kernels.select_uct, trees, bound)
             case SelectPrefix():
-                index = (key.strength, key.root_share, key.opening, key.is_voted)
+                index = (key.strength, key.root_share, key.opening)
                 yield from self._select(kernels.select_prefix, trees, index)
             case _ if key is Credit:
                 credits = [request for request in requests if isinstance(request, Credit)]

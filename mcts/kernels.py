@@ -181,17 +181,6 @@ def branching_index(nodes: Nodes, node: int, strength: float, mean_depth: float)
 
 
 @njit(cache=True)
-def path_probability(nodes: Nodes, node: int) -> float:
-    """The policy's probability of the steps from the root to `node`; steps of unknown probability are left out."""
-    probability = 1.0
-    while node != NO_NODE:
-        if nodes[node].prior != UNKNOWN_PRIOR:
-            probability *= nodes[node].prior
-        node = nodes[node].parent
-    return probability
-
-
-@njit(cache=True)
 def select_prefix(
     nodes: Nodes,
     roots: Ids,
@@ -199,13 +188,9 @@ def select_prefix(
     strength: float,
     root_share: float,
     opening: int,
-    is_voted: bool,
     prefixes: Ids,
 ) -> None:
     """Choose from which kept prefix of each tree the next step is drawn (rollout branching): the highest index.
-
-    Where a vote decides, a solution is worth the weight it will have there, and the index of a prefix is weighed with
-    the policy's probability of it. Where a checker decides, one right solution is as good as another.
 
     The root is taken while it has fewer than `opening` draws or less than `root_share` of all: a wrong scorer cannot
     starve it.
@@ -216,7 +201,6 @@ def select_prefix(
         strength: k > 0, the weight of the scorer's value in draws.
         root_share: In [0, 1].
         opening: Draws at the root before any branching.
-        is_voted: Whether a vote by probability decides in the end.
         prefixes: [T] int32, written.
     """
     for t in range(len(roots)):
@@ -231,8 +215,6 @@ def select_prefix(
             record = nodes[node]
             if not record.flags & CLOSED:
                 score = branching_index(nodes, node, strength, mean_depth)
-                if is_voted:
-                    score *= path_probability(nodes, node)
                 best = nodes[prefixes[t]].ordinal
                 if score > best_score or (
                     score == best_score and _tie_break(seeds[t], record.ordinal) > _tie_break(seeds[t], best)

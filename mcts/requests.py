@@ -69,7 +69,6 @@ class SelectPrefix:
     strength: float
     root_share: float
     opening: int
-    is_voted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,15 +102,7 @@ def branching_index(node: Node, strength: float, mean_depth: float) -> float:
     return new * success / (1.0 + new * max(0.0, mean_depth - node.depth - 1.0))
 
 
-def path_probability(node: Node) -> float:
-    probability = 1.0
-    for above in node.upwards():
-        if above.prior != UNKNOWN_PRIOR:
-            probability *= above.prior
-    return probability
-
-
-def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int, is_voted: bool) -> Node:
+def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
     nodes = list(root.preorder())
     finals = [node for node in nodes if node.is_(Flag.FINAL)]
     floor = max(opening, root_share * sum(node.draws for node in nodes))
@@ -118,11 +110,12 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
         return root
     mean_depth = sum(node.depth for node in finals) / len(finals)
 
-    def index(node: Node) -> float:
-        return branching_index(node, strength, mean_depth) * (path_probability(node) if is_voted else 1.0)
-
     candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
-    return max(candidates, key=lambda node: (index(node), tie_break(seed, node.ordinal)), default=root)
+    return max(
+        candidates,
+        key=lambda node: (branching_index(node, strength, mean_depth), tie_break(seed, node.ordinal)),
+        default=root,
+    )
 
 
 def credit(leaf: Node, prefix: Node, evidence: float) -> None:
@@ -298,8 +291,7 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
             _draw_solutions(walk, root, search.width, search.temperature)
             return True
         case RolloutBranching():
-            how = (search.strength, search.root_share, search.opening, walk.check is None)
-            prefix = select_prefix(root, walk.seed, *how)
+            prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
             known = len(walk.nodes)
             until = Until.END if prefix is root else Until.STEP
             (continuation,) = walk.draw(prefix, 1, until, search.temperature)

@@ -203,7 +203,7 @@ def test_requests_of_many_trees_and_kinds_are_answered_each_with_its_own_reply()
             (three, Expand(c)),
             (one, Credit(a, a, 0.25)),
             (three, UCT),
-            (one, SelectPrefix(3.0, 0.25, 4, False)),
+            (one, SelectPrefix(3.0, 0.25, 4)),
             (three, Revalue(c, 0.75)),
             (two, Grow(b, ((step("z"),),))),
         ]

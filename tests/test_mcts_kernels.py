@@ -143,14 +143,11 @@ def test_select_uct_passes_over_children_without_a_value(tree, seed, placement):
     st.sampled_from([0.5, 3.0]),
     st.sampled_from([0.0, 0.25, 1.0]),
     st.integers(0, 4),
-    st.booleans(),
     dice,
 )
-def test_select_prefix_equals_its_twin_wherever_the_records_lie(
-    forest, seeds, strength, share, opening, is_voted, placement
-):
+def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, strength, share, opening, placement):
     roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
-    how = (strength, share, opening, is_voted)
+    how = (strength, share, opening)
     expected = [naive.select_prefix(root, seed, *how) for root, seed in zip(roots, seeds, strict=True)]
     for _ in range(2):
         arena = Arena(forest, placement)
@@ -161,8 +158,8 @@ def test_select_prefix_equals_its_twin_wherever_the_records_lie(
 @settings(max_examples=60, deadline=None)
 @given(trees(valued=False), seeds, dice)
 def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, seed, placement):
-    expected = naive.select_prefix(tree[0], seed, 3.0, 0.0, 0, False)
-    assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0, False) == [expected]
+    expected = naive.select_prefix(tree[0], seed, 3.0, 0.0, 0)
+    assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
 
 
 def test_the_branching_index_by_hand():
@@ -181,15 +178,6 @@ def test_a_policy_without_probabilities_exhausts_a_prefix_by_drawing_nothing_new
     arena = Arena([[root, only]], Random(0))
     (node,) = arena.ids([root])
     assert kernels.branching_index(arena.nodes, node, 1.0, 1.0) == pytest.approx((1 + 1) / (1 + 9) * 0.5 / 2)
-
-
-def test_a_vote_turns_the_search_to_what_the_policy_finds_likely():
-    root = naive.Node(0, value=0.5, draws=9)
-    likely, unlikely = naive.Node(1, root, value=0.5, prior=0.9), naive.Node(2, root, value=0.75, prior=0.1)
-    end = naive.Node(3, likely, prior=0.5, flags=int(Flag.FINAL | Flag.CLOSED))
-    arena = Arena([[root, likely, unlikely, end]], Random(0))
-    assert select(kernels.select_prefix, arena, [root], [0], 1.0, 0.0, 0, False) == [unlikely]
-    assert select(kernels.select_prefix, arena, [root], [0], 1.0, 0.0, 0, True) == [likely]
 
 
 def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():

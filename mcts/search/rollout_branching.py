@@ -33,7 +33,7 @@ class RolloutBranching:
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Choose a prefix; draw a solution at the root, a step elsewhere; credit what is new from where it began."""
-        prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening, forest.checker is None)
+        prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening)
         known = len(tree.nodes)
         until = Until.END if prefix == tree.root else Until.STEP
         proposal: Proposal = yield Draw(prefix, 1, until, self.temperature)
