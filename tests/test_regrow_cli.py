@@ -51,6 +51,7 @@ def test_every_command_helps_with_groups_and_three_examples(name, capsys):
         (["train", "task.name=chess"], "countdown"),
         (["train", "round.budget.tokens=0"], "at least 1"),
         (["train", "prm.labels=luck"], "expected one of progress, hard, soft"),
+        (["train", "prm.aggregate=mean"], "expected one of last, min"),
         (["train", "evaluate.samples=0"], "evaluate.samples=0: expected at least 1"),
         (["train", "policy.train.learning_rate=-1"], "policy.train"),
         (["train", "evaluate.selected_by=luck"], "expected auto, checker, vote or prm"),
@@ -94,3 +95,9 @@ def test_the_module_runs_as_a_program(tmp_path):
     done = regrow("train", "no.such.key=1", cwd=tmp_path)
     assert done.returncode == UNUSABLE
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("overrides", "aggregate"), [([], "min"), (["prm.aggregate=last"], "last")])
+def test_a_task_may_say_how_values_are_read_and_the_user_has_the_last_word(overrides, aggregate):
+    composed = regrow("train", "task=arithmetic", *overrides, "--cfg", "job")
+    assert f"aggregate: {aggregate}\n" in composed.stdout
