@@ -225,7 +225,7 @@ def select_prefix(
 
 @njit(cache=True)
 def credit(nodes: Nodes, leaves: Ids, prefixes: Ids, evidence: NDArray[np.float64]) -> None:
-    """Add evidence about what was drawn to every node from its last up to the prefix it was drawn from.
+    """Add evidence about what was drawn to every node from its last up to the prefix that it is evidence for.
 
     Nodes above the prefix learn nothing: that the search chose the prefix says nothing about their own success rate.
 
