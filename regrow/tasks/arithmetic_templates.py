@@ -92,15 +92,15 @@ OPENINGS = (
 )
 EVENTS = (
     _sentence("then NAME buys # more .", "x + a", _FEW, clarity=0.8),
-    _sentence("a friend adds # to them .", "x + a", _FEW, clarity=0.7),
+    _sentence("a friend adds # to them .", "x + a", _FEW, clarity=0.4),
     _sentence("a friend gives # away to NAME .", "x + a", _FEW, clarity=0.35),
     _sentence("then NAME gives # away .", "x - a", _FEW, clarity=0.8),
     _sentence("# of them are lost .", "x - a", _FEW, clarity=0.7),
     _sentence("then # more are gone .", "x - a", _FEW, clarity=0.35),
     _sentence("then there are # times as many .", "x * a", _TIMES, clarity=0.7),
-    _sentence("# friends share them and NAME keeps one part .", "x / a", _PARTS, clarity=0.5),
+    _sentence("# friends share them and NAME keeps one part .", "x / a", _PARTS, clarity=0.4),
     _sentence("then NAME buys # BOX with # each .", "a * b ; x + p", _TIMES, _PARTS, clarity=0.7),
-    _sentence("# friends take # each .", "a * b ; x - p", _TIMES, _PARTS, clarity=0.6),
+    _sentence("# friends take # each .", "a * b ; x - p", _TIMES, _PARTS, clarity=0.5),
 )
 QUESTIONS = (
     _sentence("how many ITEM are there now ?"),
