@@ -30,15 +30,7 @@ COMMAND = "python benchmarks/bench_learning.py"
 MEASURED = ["prm.yardstick=true", "evaluate.diagnosis=true", "evaluate.drawn=500"]
 TASKS = {
     "countdown": [*MEASURED, "evaluate.problems=2000", "round.controls=[base_only,rest_em]"],
-    "arithmetic": [
-        *MEASURED,
-        "task=arithmetic",
-        "round.problems=1500",
-        "round.budget.tokens=250",
-        "policy.train.max_steps=600",
-        "evaluate.problems=1000",
-        "evaluate.budget.tokens=250",
-    ],
+    "arithmetic": [*MEASURED, "task=arithmetic", "evaluate.problems=2000", "round.controls=[base_only,rest_em]"],
 }
 """Task -> overrides of its runs; what is not named here is the default, that is the recipe."""
 

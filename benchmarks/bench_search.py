@@ -13,10 +13,12 @@ import json
 import time
 from statistics import median
 
-from mcts.scheduler import Budget, Query, Scheduler
+from mcts.budget import Budget
+from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
 from mcts.seeds import seed_of
 from mcts.types import Continuation, Problem, Proposal, Propose, Score, Step, StepEnd, Ticket, Until, Values
+from mcts.walk import Query
 from regrow.provenance import commit, hardware
 
 DEPTH, VOCABULARY = 4, 8

@@ -18,7 +18,8 @@ from policy.examples import from_demonstration
 from policy.prompts import PromptFormat
 from prm.scorer import HfScorer
 from regrow.comparison import compare
-from regrow.evaluation import score_all, texts
+from regrow.evaluation import texts
+from regrow.prm_evaluation import score_all
 from regrow.tasks import make_task
 from regrow.tasks.arithmetic import parse_answer
 from regrow.tasks.arithmetic_templates import read

@@ -16,6 +16,7 @@ from mcts.requests import (
     Check,
     Credit,
     Expand,
+    Finish,
     Grow,
     Revalue,
     SelectPrefix,
@@ -117,19 +118,7 @@ class Forest:
         """Whether the checker accepted a solution."""
         return bool(np.any(self._records[tree.nodes]["flags"] & Flag.ACCEPTED))
 
-    def best_final(self, tree: Tree) -> int:
-        """The answer: a solution the checker accepted, else the one of the highest value not rejected, else any."""
-        finals = [node for node in tree.nodes if self.is_final(node)]
-        if not finals:
-            return NO_NODE
-
-        def rank(node: int) -> tuple[bool, bool, float]:
-            flags, value = int(self._records[node]["flags"]), self.value(node)
-            return bool(flags & Flag.ACCEPTED), not flags & Flag.REJECTED, -1.0 if np.isnan(value) else value
-
-        return max(finals, key=rank)  # the first of equals: order of creation
-
-    def export(self, tree: Tree, *, strategy: str, spent: Spent, answer: int) -> SearchTree:
+    def export(self, tree: Tree, *, strategy: str, spent: Spent) -> SearchTree:
         """The tree as columns of its own, nodes renumbered in order of creation."""
         ids = np.asarray(tree.nodes, np.int32)
         records = self._records[ids]
@@ -140,7 +129,7 @@ class Forest:
             strategy=strategy,
             seed=tree.seed,
             spent=spent,
-            answer=ordinal_of.get(answer, NO_NODE),
+            answer=NO_NODE,
             steps=tuple(self._steps[node] for node in tree.nodes),
             parent=np.asarray(parents, np.int32),
             visits=records["visits"].copy(),
@@ -198,6 +187,8 @@ class Forest:
                 return self._check(tree, node)
             case Expand(node):
                 self._records[node]["flags"] |= Flag.EXPANDED
+            case Finish(node):
+                self._records[node]["flags"] |= Flag.FINAL | Flag.CLOSED | Flag.EXPANDED
             case Revalue(node, value):
                 self._records[node]["value"] = value
                 self._records[node]["visits"] += 1

@@ -1,7 +1,8 @@
 """The journal: every reply of an engine, in the order it arrived. It determines every tree.
 
 A record is one line: the CRC-32 of the rest in hexadecimal, a space, and the JSON array
-`[tree, ticket number, request digest, reply]`. Floats survive exactly.
+`[tree, ticket number, request digest, reply]`. Floats survive exactly. Where the clock stopped a search, the digest is
+`stop` and the ticket the one that was not asked any more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from zlib import crc32
 
 from mcts.errors import InputError
 from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values
+
+STOP = "stop"
 
 
 class JournalError(InputError):
@@ -74,7 +77,7 @@ class Journal:
             JournalError: The record answers another request.
         """
         record = self._replies.pop(ticket, None)
-        if record is None:
+        if record is None or record[0] == STOP:
             return None
         if record[0] != digest:
             raise JournalError(
@@ -89,6 +92,18 @@ class Journal:
             tuple(Step(text, tuple(ids), tuple(logprobs), StepEnd(end)) for text, ids, logprobs, end in continuation)
             for continuation in reply
         )
+
+    def holds(self, ticket: Ticket) -> bool:
+        """Whether there is a record of `ticket` that was not replayed yet."""
+        return ticket in self._replies
+
+    def is_stop(self, ticket: Ticket) -> bool:
+        """Whether the clock stopped a search before `ticket`."""
+        return self._replies[ticket][0] == STOP
+
+    def append_stop(self, ticket: Ticket) -> None:
+        """Record that the clock stopped a search before `ticket`."""
+        self.append(ticket, STOP, ())
 
     def append(self, ticket: Ticket, digest: str, reply: Proposal | Values) -> None:
         """Record a reply. It reaches the operating system with the next `flush`."""

@@ -1,7 +1,7 @@
 """What a search may ask for. A search is a generator: it yields these and receives the replies.
 
-Engine requests (`Draw`, `Value`) go to the policy and the scorer; the others are answered by the forest, one compiled
-call for all trees that ask the same. A search may yield a tuple of requests: they are answered together.
+Engine requests (`Draw`, `Value`, `Critique`) go to policy, scorer and critic; the others are answered by the forest, in
+one compiled call for all trees that ask the same. A search may yield a tuple of requests: they are answered together.
 """
 
 from __future__ import annotations
@@ -27,6 +27,14 @@ class Draw:
 @dataclass(frozen=True, slots=True)
 class Value:
     """Score every prefix on the way to `node` in one pass; nodes without a value get theirs. Reply: float, the last."""
+
+    node: int
+    beyond: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Critique:
+    """Ask the critic whether the state at `node` is a finished solution. Reply: bool, False without a critic."""
 
     node: int
     beyond: tuple[Step, ...] = ()
@@ -88,6 +96,13 @@ class Expand:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """Let `node` count as a finished solution, though the policy did not end it. Reply: None."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class Revalue:
     """Set the value of `node` and count a visit. Reply: None."""
 
@@ -102,8 +117,8 @@ class BackupChildMean:
     leaf: int
 
 
-EngineRequest = Draw | Value
-TreeRequest = Grow | Check | SelectUct | SelectPrefix | Credit | Expand | Revalue | BackupChildMean
+EngineRequest = Draw | Value | Critique
+TreeRequest = Grow | Check | SelectUct | SelectPrefix | Credit | Expand | Finish | Revalue | BackupChildMean
 Request = EngineRequest | TreeRequest
 
 Simulation = Generator[Request | tuple[Request, ...], Any, bool]

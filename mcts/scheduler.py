@@ -7,83 +7,39 @@ its own requests: the same seed gives the same tree whatever else is searched be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
-from mcts.errors import InputError
-from mcts.forest import Forest, Tree
+from mcts.aggregate import aggregated
+from mcts.forest import Forest
 from mcts.journal import Journal, digest_of
 from mcts.ports import Checker, Policy, StepScorer
-from mcts.requests import Draw, EngineRequest, Request, Simulation, Value
-from mcts.search.search import Search
+from mcts.requests import Critique, Draw, EngineRequest, Request, Value
 from mcts.seeds import seed_of
 from mcts.tree import SearchTree
-from mcts.types import Problem, Proposal, Propose, Score, Spent, Ticket, Values
+from mcts.types import Proposal, Propose, Score, Spent, Ticket, Values
+from mcts.walk import Query, Walk
 
 POLL_S = 1.0
+ENGINE_REQUESTS = (Draw, Value, Critique)
+IS_FINISHED = 0.5
+"""From this value of its critic on, a solution counts as finished."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What one search may spend; it stops after the simulation that reaches any limit.
-
-    Attributes:
-        tokens: Generated tokens, as counted by the policy's replies.
-        simulations: Simulations.
-        stop_when_solved: Stop at the first solution a checker accepts.
-    """
-
-    tokens: int | None = None
-    simulations: int | None = None
-    stop_when_solved: bool = False
-
-    def __post_init__(self) -> None:
-        limits = [limit for limit in (self.tokens, self.simulations) if limit is not None]
-        if not limits or min(limits) < 1:
-            raise ValueError(f"budget: expected tokens or simulations of at least 1, got {self}")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One tree to grow. (`search.name`, `problem.id`) must be unique within a run of the scheduler."""
-
-    problem: Problem
-    search: Search
-    budget: Budget
-    seed: int
-
-
-@dataclass(slots=True)
-class _Walk:
-    """A tree, the simulation that is growing it, and the replies it waits for."""
-
-    query: Query
-    tree: Tree
-    name: str
-    simulation: Simulation | None = None
-    requests: tuple[Request, ...] = ()
-    replies: dict[int, object] = field(default_factory=dict)
-    is_tuple: bool = False
-    tickets: int = 0
-    simulations: int = 0
-    spent: Spent = field(default_factory=Spent)
-    is_exhausted: bool = False
-
-    def is_answered(self) -> bool:
-        """Whether every request has its reply."""
-        return len(self.replies) == len(self.requests)
+class BadReplyError(Exception):
+    """An engine's reply that no tree can take: the tree is given up, the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """Who waits for a ticket's reply."""
 
-    walk: _Walk
+    walk: Walk
     index: int
     digest: str
-    is_score: bool
 
 
 class Scheduler:
@@ -91,6 +47,7 @@ class Scheduler:
 
     Args:
         scorer: None searches without values (every value is NaN).
+        critic: Says of a state whether it is finished, at values of `IS_FINISHED` and above; None never does.
         checker: The task's checker, where searches may see verdicts.
         max_depth: Steps after which a branch is closed.
         max_tokens: Limit per continuation.
@@ -106,6 +63,7 @@ class Scheduler:
         policy: Policy,
         scorer: StepScorer | None,
         *,
+        critic: StepScorer | None = None,
         checker: Checker | None = None,
         max_depth: int = 16,
         max_tokens: int = 256,
@@ -116,6 +74,7 @@ class Scheduler:
             raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")
         self._policy = policy
         self._scorer = scorer
+        self._critic = critic
         self._forest = Forest(max_depth=max_depth, checker=checker)
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once
@@ -125,16 +84,18 @@ class Scheduler:
     def run(self, queries: Iterable[Query]) -> Iterator[SearchTree]:
         """Search every query; yield trees as they finish, in no particular order.
 
+        A tree whose engine gives a reply that cannot be used is yielded with a `failure`; the others go on.
+
         Raises:
             ValueError: Two queries have the same search name and problem id.
         """
         queue = iter(queries)
         names: set[str] = set()
-        active: dict[str, _Walk] = {}
-        ready: list[_Walk] = []
+        active: dict[str, Walk] = {}
+        ready: list[Walk] = []
         while True:
             for query in islice(queue, self._trees_at_once - len(active)):
-                walk = self._plant(query)
+                walk = Walk(query, self._forest.plant(query.problem, query.seed))
                 if walk.name in names:
                     raise ValueError(f"{walk.name} is searched twice: expected each problem once per strategy")
                 names.add(walk.name)
@@ -144,16 +105,13 @@ class Scheduler:
                 return
             for walk in self._advance(ready):
                 del active[walk.name]
-                yield self._finish(walk)
+                yield walk.export(self._forest)
+                self._forest.release(walk.tree)
             ready = self._poll() if self._waiting else []
 
     # --- one walk ---------------------------------------------------------------------------------------------------
 
-    def _plant(self, query: Query) -> _Walk:
-        tree = self._forest.plant(query.problem, query.seed)
-        return _Walk(query, tree, f"{query.search.name}/{query.problem.id}")
-
-    def _advance(self, ready: list[_Walk]) -> Iterator[_Walk]:
+    def _advance(self, ready: list[Walk]) -> Iterator[Walk]:
         """Carry every ready walk on until it waits for an engine or has finished; yield the finished ones."""
         while ready:
             moving = []
@@ -166,18 +124,22 @@ class Scheduler:
                 (walk, i, request)
                 for walk in moving
                 for i, request in enumerate(walk.requests)
-                if not isinstance(request, Draw | Value)
+                if not isinstance(request, ENGINE_REQUESTS)
             ]
             answers = self._forest.perform([(walk.tree, request) for walk, _, request in batch])
             for (walk, i, _), answer in zip(batch, answers, strict=True):
                 walk.replies[i] = answer
             ready = [walk for walk in moving if walk.is_answered()]
 
-    def _resume(self, walk: _Walk) -> bool:
+    def _resume(self, walk: Walk) -> bool:
         """Hand a walk its replies and take its next requests. Returns False when its search is over."""
         reply: object = None
         if walk.simulation is not None:
-            replies = tuple(self._commit(walk, i, request) for i, request in enumerate(walk.requests))
+            try:
+                replies = tuple(self._commit(walk, i, request) for i, request in enumerate(walk.requests))
+            except BadReplyError as error:
+                walk.failure = f"{walk.name}: {error}"
+                return False
             reply = replies if walk.is_tuple else replies[0]
         while True:
             if walk.simulation is None:
@@ -185,38 +147,45 @@ class Scheduler:
                     return False
                 walk.simulation = walk.query.search.simulate(self._forest, walk.tree)
             try:
-                request = walk.simulation.send(reply)
+                walk.expect(walk.simulation.send(reply))
             except StopIteration as stop:
                 walk.simulation, reply = None, None
                 walk.simulations += 1
                 walk.is_exhausted = not stop.value
                 continue
-            walk.is_tuple = isinstance(request, tuple)
-            walk.requests = request if isinstance(request, tuple) else (request,)
-            walk.replies = {}
-            for i, item in enumerate(walk.requests):
-                if isinstance(item, Draw | Value):
-                    self._ask(walk, i, item)
+            if any(isinstance(request, Draw) for request in walk.requests) and self._is_over(walk):
+                return False
+            for i, request in enumerate(walk.requests):
+                if isinstance(request, ENGINE_REQUESTS):
+                    self._ask(walk, i, request)
             return True
 
-    def _is_over(self, walk: _Walk) -> bool:
-        budget = walk.query.budget
+    def _is_over(self, walk: Walk) -> bool:
+        """Whether nothing more is to be drawn; keeps the tree at the marks that are reached."""
+        walk.keep_at_marks(self._forest)
+        budget, spent = walk.query.budget, walk.spent
         return (
             walk.is_exhausted
-            or (budget.tokens is not None and walk.spent.tokens_generated >= budget.tokens)
-            or (budget.simulations is not None and walk.simulations >= budget.simulations)
+            or budget.is_spent(spent, walk.simulations)
             or (budget.stop_when_solved and self._forest.is_solved(walk.tree))
+            or (budget.seconds is not None and self._is_late(walk, spent.seconds >= budget.seconds))
         )
 
-    def _finish(self, walk: _Walk) -> SearchTree:
-        answer = self._forest.best_final(walk.tree)
-        tree = self._forest.export(walk.tree, strategy=walk.query.search.name, spent=walk.spent, answer=answer)
-        self._forest.release(walk.tree)
-        return tree
+    def _is_late(self, walk: Walk, by_the_clock: bool) -> bool:
+        """Whether the clock stops a walk here. What its journal tells, of an earlier start, goes before the clock."""
+        ticket = Ticket(walk.name, walk.tickets)
+        if self._journal is None:
+            return by_the_clock
+        if self._journal.holds(ticket):
+            return self._journal.is_stop(ticket)
+        if by_the_clock:
+            self._journal.append_stop(ticket)
+            self._journal.flush()
+        return by_the_clock
 
     # --- engines ----------------------------------------------------------------------------------------------------
 
-    def _ask(self, walk: _Walk, i: int, request: EngineRequest) -> None:
+    def _ask(self, walk: Walk, i: int, request: EngineRequest) -> None:
         """Send a request to its engine, or answer it from the journal."""
         ticket = Ticket(walk.name, walk.tickets)
         walk.tickets += 1
@@ -226,31 +195,34 @@ class Scheduler:
             draw = Propose(state, request.width, request.until, request.temperature, self._max_tokens, seed)
             if not self._replay(walk, i, ticket, self._policy.fingerprint, draw):
                 self._policy.submit(ticket, draw)
-        elif self._scorer is None:
-            walk.replies[i] = (float("nan"),)
-        else:
-            score = Score(state)
-            if not self._replay(walk, i, ticket, self._scorer.fingerprint, score):
-                self._scorer.submit(ticket, score)
+            return
+        scorer = self._critic if isinstance(request, Critique) else self._scorer
+        if scorer is None:
+            walk.replies[i] = (math.nan,) * (len(state.steps) + 1)
+        elif not self._replay(walk, i, ticket, scorer.fingerprint, Score(state)):
+            scorer.submit(ticket, Score(state))
 
-    def _replay(self, walk: _Walk, i: int, ticket: Ticket, fingerprint: str, asked: Propose | Score) -> bool:
+    def _replay(self, walk: Walk, i: int, ticket: Ticket, fingerprint: str, asked: Propose | Score) -> bool:
         """Answer from the journal if it holds the reply; else note who waits for it."""
         digest = digest_of(fingerprint, asked) if self._journal else ""
         recorded = self._journal.recorded(ticket, digest, asked) if self._journal else None
         if recorded is None:
-            self._waiting[ticket] = _Waiting(walk, i, digest, isinstance(asked, Score))
+            self._waiting[ticket] = _Waiting(walk, i, digest)
             return False
         walk.replies[i] = recorded
         return True
 
-    def _poll(self) -> list[_Walk]:
-        """Collect replies, the scorer's first: they are quick and fill the policy's next batch."""
+    def _poll(self) -> list[Walk]:
+        """Collect replies, the scorers' first: they are quick and fill the policy's next batch."""
+        asked = {type(waiting.walk.requests[waiting.index]) for waiting in self._waiting.values()}
         arrived: list[tuple[Ticket, Proposal | Values]] = []
-        if self._scorer is not None and any(waiting.is_score for waiting in self._waiting.values()):
+        if self._scorer is not None and Value in asked:
             arrived.extend(self._scorer.poll(POLL_S))
+        if self._critic is not None and Critique in asked:
+            arrived.extend(self._critic.poll(POLL_S))
         if not arrived:
             arrived.extend(self._policy.poll(POLL_S))
-        complete: list[_Walk] = []
+        complete: list[Walk] = []
         for ticket, reply in arrived:
             waiting = self._waiting.pop(ticket)
             waiting.walk.replies[waiting.index] = reply
@@ -262,23 +234,44 @@ class Scheduler:
             self._journal.flush()
         return complete
 
-    def _commit(self, walk: _Walk, i: int, request: Request) -> object:
-        """Enter a reply into its tree and its account. Called in ticket order, whatever the order of arrival."""
-        if isinstance(request, Draw):
-            proposal = cast(Proposal, walk.replies[i])
-            tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
-            walk.spent += Spent(tokens_generated=tokens, policy_calls=1)
-            if not request.beyond:
-                self._forest.count_draws(request.node, len(proposal))
-            return proposal
-        if isinstance(request, Value):
-            values = cast(Values, walk.replies[i])
-            if self._scorer is not None:
-                steps = self._forest.state(walk.tree, request.node, request.beyond).steps
-                if len(values) != len(steps) + 1:
-                    raise InputError(f"{walk.name}: the scorer gave {len(values)} values, expected {len(steps) + 1}")
-                walk.spent += Spent(tokens_scored=sum(len(step.token_ids) for step in steps), scorer_calls=1)
+    def _commit(self, walk: Walk, i: int, request: Request) -> object:
+        """Enter a reply into its tree and its account. Called in ticket order, whatever the order of arrival.
+
+        Raises:
+            BadReplyError: The reply cannot be used.
+        """
+        match request:
+            case Draw():
+                return self._commit_draw(walk, request, cast(Proposal, walk.replies[i]))
+            case Value() if self._scorer is None:
+                return math.nan
+            case Value():
+                values = self._commit_values(walk, request, cast(Values, walk.replies[i]), "scorer")
+                read = aggregated(values, walk.query.aggregate)
                 if not request.beyond:
-                    self._forest.assign(request.node, values)
-            return float(values[-1])
+                    self._forest.assign(request.node, read)
+                return float(read[-1])
+            case Critique() if self._critic is None:
+                return False
+            case Critique():
+                return self._commit_values(walk, request, cast(Values, walk.replies[i]), "critic")[-1] >= IS_FINISHED
         return walk.replies[i]
+
+    def _commit_draw(self, walk: Walk, request: Draw, proposal: Proposal) -> Proposal:
+        tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
+        walk.cost += Spent(tokens_generated=tokens, policy_calls=1)
+        if len(proposal) != request.width or not all(proposal):
+            found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
+            raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")
+        if not request.beyond:
+            self._forest.count_draws(request.node, len(proposal))
+        return proposal
+
+    def _commit_values(self, walk: Walk, request: Value | Critique, values: Values, engine: str) -> Values:
+        steps = self._forest.state(walk.tree, request.node, request.beyond).steps
+        walk.cost += Spent(tokens_scored=sum(len(step.token_ids) for step in steps), scorer_calls=1)
+        if len(values) != len(steps) + 1:
+            raise BadReplyError(f"the {engine} gave {len(values)} values, expected {len(steps) + 1}")
+        if not all(0.0 <= value <= 1.0 for value in values):
+            raise BadReplyError(f"the {engine} gave {next(v for v in values if not 0.0 <= v <= 1.0)}, expected 0 to 1")
+        return values

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+Part = int | str
+"""What a seed may depend on."""
 
-def seed_of(*parts: int | str) -> int:
+
+def seed_of(*parts: Part) -> int:
     """A 64-bit seed from what it is for, such as (run seed, round, problem id, strategy, ticket, purpose).
 
     >>> seed_of(1, "search", "p7") == seed_of(1, "search", "p7") != seed_of(1, "search", "p8")

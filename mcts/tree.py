@@ -49,6 +49,8 @@ class SearchTree:
         value: [N] float32, the node's value; NaN where never scored.
         prior: [N] float32, probability of the step under the policy, before temperature; 0 where it is not known.
         flags: [N] uint16 of `Flag`.
+        failure: Why the search was given up; empty where it went as it should.
+        at_marks: The tree as it was at each of its query's marks.
     """
 
     problem: Problem
@@ -63,6 +65,8 @@ class SearchTree:
     value: NDArray[np.float32]
     prior: NDArray[np.float32]
     flags: NDArray[np.uint16]
+    failure: str = ""
+    at_marks: tuple[SearchTree, ...] = ()
 
     def path(self, node: int) -> tuple[Step, ...]:
         """The steps from the root to `node`."""

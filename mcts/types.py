@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -111,17 +111,21 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a search has cost so far. `tokens_generated` is what budgets and tables count."""
+    """What a search has cost so far. `tokens_generated` is what tables compare at.
+
+    Attributes:
+        tokens_generated: Tokens of all replies of the policy.
+        tokens_scored: Tokens of the steps that scorer and critic were shown, each time they were.
+        nodes: Nodes of the tree, the root included.
+        seconds: Since the tree was planted; no part of equality, as it differs from run to run.
+    """
 
     tokens_generated: int = 0
     tokens_scored: int = 0
     policy_calls: int = 0
     scorer_calls: int = 0
+    nodes: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
     def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.tokens_generated + other.tokens_generated,
-            self.tokens_scored + other.tokens_scored,
-            self.policy_calls + other.policy_calls,
-            self.scorer_calls + other.scorer_calls,
-        )
+        return Spent(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(Spent)})

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -19,11 +18,7 @@ from mcts.types import Score, Ticket, Values
 from prm.encode import Encoded, StepEncoder
 from prm.model import ValueModel, load, read_tokenizer
 
-LAST, MIN = "last", "min"
-AGGREGATES = (LAST, MIN)
-"""How the value of a prefix is read: at its last step, or as the least along its steps (see `HfScorer`)."""
-
-FORMAT = "prm-scorer-2"
+FORMAT = "prm-scorer-3"
 """Changes whenever the same files would give other values."""
 
 MIN_ROWS = 16
@@ -47,7 +42,6 @@ _FILES = (
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     ticket: Ticket
-    problem: str
     encoded: Encoded
 
 
@@ -60,19 +54,14 @@ class HfScorer:
     differently. Each pass runs on one thread, as kernels shared by several would be cut at other places for other
     batches; several passes run at once instead.
 
-    An answer that a step has put out of reach stays so, whatever follows: with `min`, no value is above that of the
-    step before (the bare problem's is no step's). That serves where a mistake is seen best at the step that makes it,
-    and what follows looks right by itself; where later steps see further, `last` does.
-
     Args:
         model: In evaluation mode.
         encoder: The model's input format.
         fingerprint: Digest of what decides a reply.
         batch_rows: Most rows in one forward pass.
-        aggregate: `last` or `min`.
 
     Raises:
-        ValueError: `batch_rows` is below `MIN_ROWS`, or an unknown aggregate.
+        ValueError: `batch_rows` is below `MIN_ROWS`.
     """
 
     def __init__(
@@ -82,13 +71,9 @@ class HfScorer:
         fingerprint: str,
         *,
         batch_rows: int = 256,
-        aggregate: str = LAST,
     ) -> None:
         if batch_rows < MIN_ROWS:
             raise InputError(f"PRM batch_rows={batch_rows}: expected at least {MIN_ROWS}")
-        if aggregate not in AGGREGATES:
-            raise InputError(f"PRM aggregate={aggregate}: expected one of {', '.join(AGGREGATES)}")
-        self._aggregate = aggregate
         self._model = model
         self._encoder = encoder
         self._fingerprint = fingerprint
@@ -101,11 +86,11 @@ class HfScorer:
         self._tokens_scored = 0
 
     @classmethod
-    def load(cls, path: Path, *, batch_rows: int = 256, aggregate: str = LAST, device: str = "cpu") -> Self:
+    def load(cls, path: Path, *, batch_rows: int = 256, device: str = "cpu") -> Self:
         """Read a directory that `prm.model.create` or `prm.train.train` wrote. Raises `ValueError` if it cannot."""
         model = load(path, attention="eager").to(device)
         encoder = model.encoder(read_tokenizer(path))
-        return cls(model, encoder, fingerprint(path, aggregate), batch_rows=batch_rows, aggregate=aggregate)
+        return cls(model, encoder, fingerprint(path), batch_rows=batch_rows)
 
     @property
     def fingerprint(self) -> str:
@@ -121,14 +106,10 @@ class HfScorer:
         """Queue a request. Returns at once. Raises `ValueError` if the state cannot be encoded."""
         state = request.state
         encoded = self._encoder.encode(state.problem.question, state.steps)
-        self._waiting.append(_Waiting(ticket, state.problem.id, encoded))
+        self._waiting.append(_Waiting(ticket, encoded))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
-        """Score everything that waits and take the replies.
-
-        Raises:
-            ValueError: The model gave a value that is not a number.
-        """
+        """Score everything that waits and take the replies. A value may be NaN if the model's is."""
         waiting, self._waiting = self._waiting, []
         by_length: dict[int, list[_Waiting]] = defaultdict(list)
         for item in waiting:
@@ -163,17 +144,14 @@ class HfScorer:
         logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
         replies = []
         for item, row in zip(rows, logits[: len(rows)], strict=True):
-            read = [row[position] for position in item.encoded.positions]
-            if any(map(math.isnan, read)):
-                raise InputError(f"problem {item.problem}: the PRM's value is not a number, expected one in [0, 1]")
-            question, *steps = map(self._model.value, read)
-            replies.append((item.ticket, (question, *(accumulate(steps, min) if self._aggregate == MIN else steps))))
+            read = (row[position] for position in item.encoded.positions)
+            replies.append((item.ticket, tuple(math.nan if math.isnan(x) else self._model.value(x) for x in read)))
         return replies
 
 
-def fingerprint(path: Path, aggregate: str = LAST) -> str:
-    """Digest of a model directory: weights, configuration, tokenizer, `FORMAT`, and how values are read."""
-    digest = blake2b(f"{FORMAT}\x1f{aggregate}".encode(), digest_size=16)
+def fingerprint(path: Path) -> str:
+    """Digest of a model directory: weights, configuration, tokenizer and `FORMAT`."""
+    digest = blake2b(FORMAT.encode(), digest_size=16)
     for file in sorted({file for pattern in _FILES for file in path.glob(pattern)}):
         digest.update(f"\x1f{file.name}\x1f{file.stat().st_size}\x1f".encode())
         with file.open("rb") as stream:

@@ -14,8 +14,6 @@ from rich.text import Text
 from rich.tree import Tree as RichTree
 
 from mcts.errors import InputError
-from mcts.scheduler import Query
-from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 from mcts.types import Problem
 from regrow import base
@@ -23,11 +21,9 @@ from regrow.build import (
     budget_of,
     check_choices,
     checker_of,
-    chosen_by,
     policy_of,
     scorer_of,
-    search_of,
-    selection_of,
+    strategy_of,
     task_of,
 )
 from regrow.config import Config
@@ -43,15 +39,13 @@ def ask(config: Config, question: str | None) -> None:
     """Search `question`, or every problem of `problems=FILE`, and print the answers."""
     task = task_of(config)
     problems = _problems(config, task, question)
-    search = search_of(config)
+    strategy = strategy_of(config.search, config, task)
     budget = budget_of(config.budget, "budget", stop_when_solved=True)
     checker = checker_of(config, task)
     check_choices(config)
     policy = Path(config.policy.path) if config.policy.path else base.base_policy(config, task)
     prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
-    queries = [
-        Query(problem, search, budget, seed_of(config.seed, "ask", problem.id, search.name)) for problem in problems
-    ]
+    queries = [strategy.query(problem, budget, config.seed, "ask") for problem in problems]
     with tempfile.TemporaryDirectory() as scratch:
         trees = grow(
             queries,
@@ -62,9 +56,8 @@ def ask(config: Config, question: str | None) -> None:
             scratch=Path(scratch),
             what="searching",
         )
-    selection = selection_of(config, task)
     for tree in trees:
-        _print(dataclasses.replace(tree, answer=chosen_by(selection, task, tree)), config)
+        _print(dataclasses.replace(tree, answer=strategy.chosen(task, tree)), config)
 
 
 def _problems(config: Config, task: Task, question: str | None) -> list[Problem]:

@@ -68,10 +68,8 @@ def prm_zero(config: Config, task: Task, policy: Path) -> Path:
     def make(folder: Path) -> None:
         start = folder / "start"
         prm_model.create(policy, start, head=config.prm.head, activation=activation_of(config.prm), seed=zero.seed)
-        data = [
-            labelled(valued, config.prm.labels)
-            for valued in task.valued_steps(task.problems(Split.TRAIN, zero.problems, zero.seed), zero.seed)
-        ]
+        problems = task.problems(Split.TRAIN, zero.problems, zero.seed)
+        data = [labelled(valued, config.prm.labels) for valued in task.valued_steps(problems, zero.seed)]
         held_out = len(data) // 20
         train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
         with track("PRM 0") as advance:
@@ -86,6 +84,16 @@ def prm_zero(config: Config, task: Task, policy: Path) -> Path:
             )
 
     return _cached(config, "prm", settings, _PRM_MAKERS, make)
+
+
+def known_steps(task: Task, kind: str, count: int, seed: int) -> list[LabelledState]:
+    """`count` solutions of training problems, right ones and such with a slip, with a label of `kind` for each step."""
+    if not count:
+        return []
+    # Every problem gives as many: its solution, and one a kind of slip.
+    each = len(task.valued_steps(task.problems(Split.TRAIN, 1, seed), seed))
+    problems = task.problems(Split.TRAIN, -(-count // each), seed)
+    return [labelled(valued, kind) for valued in task.valued_steps(problems, seed)][:count]
 
 
 def activation_of(prm: PrmConfig) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from mcts.aggregate import Aggregate
+from mcts.budget import Budget
+from mcts.choice import Choice
 from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
-from mcts.scheduler import Budget
-from mcts.search import Search
-from mcts.tree import SearchTree
 from mcts.types import Problem, Step
-from mcts.vote import vote
 from prm.model import HEADS
-from prm.scorer import AGGREGATES
-from regrow.config import CONTROLS, LABELS, SEARCHES, BudgetConfig, Config, settings_of
+from regrow.config import CONTROLS, LABELS, SEARCHES, STRATEGY, BudgetConfig, Config, settings_of
+from regrow.strategy import Strategy
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
+
+W = TypeVar("W", bound=StrEnum)
 
 
 class TaskChecker:
@@ -40,34 +42,34 @@ def task_of(config: Config) -> Task:
         raise InputError(f"config task: {error}") from error
 
 
-def selection_of(config: Config, task: Task) -> str:
-    """What chooses among a search's solutions: `checker`, `vote` or `prm`.
-
-    Raises:
-        InputError: An unknown word, or a checker is asked for and the task has none.
-    """
-    match config.evaluate.selected_by:
-        case "checker" if not task.is_checkable:
-            raise InputError(f"config evaluate.selected_by=checker: {task.name} has no checker, expected vote or prm")
-        case "auto":
-            return "checker" if task.is_checkable else "vote"
-        case "checker" | "vote" | "prm" as chosen:
-            return chosen
-        case other:
-            raise InputError(f"config evaluate.selected_by={other}: expected auto, checker, vote or prm")
-
-
 def checker_of(config: Config, task: Task) -> Checker | None:
-    """The checker whose verdicts a search may use, None in the hidden world."""
-    return TaskChecker(task) if selection_of(config, task) == "checker" else None
+    """The checker whose verdicts a search may use; None in the hidden world, and where `checker=false` hides it."""
+    return TaskChecker(task) if config.checker and task.is_checkable else None
 
 
-def chosen_by(selection: str, task: Task, tree: SearchTree) -> int:
-    """The node of a tree's answer: the search's own choice, or a vote among its solutions."""
-    if selection != "vote":
-        return tree.answer
-    finals = map(int, tree.finals())
-    return vote(tree, {node: task.answer([step.text for step in tree.path(node)]) for node in finals})
+def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
+    """The strategy that a search's configuration describes; what it leaves open is the task's.
+
+    By itself a search answers with the solution that its checker accepted or, where there is none, by the vote.
+    """
+    fields = fields_of(node)
+    kind = str(fields.pop("kind"))
+    aggregate, choice = (fields.pop(name) for name in STRATEGY)
+    default = Choice.BEST if checker_of(config, task) else Choice.VOTE
+    search = settings_of(SEARCHES[kind], fields, "search")
+    where = f"search {search.name}"
+    return Strategy(
+        search,
+        word_of(Aggregate, aggregate or config.prm.aggregate, f"{where}: aggregate"),
+        word_of(Choice, choice or default, f"{where}: choice"),
+    )
+
+
+def word_of(known: type[W], word: str, where: str) -> W:
+    """The member of an enumeration that a word of the configuration names."""
+    if word not in list(known):
+        raise InputError(f"config {where}={word}: expected one of {', '.join(known)}")
+    return known(word)
 
 
 def check_choices(config: Config) -> None:
@@ -75,7 +77,7 @@ def check_choices(config: Config) -> None:
     choices = {
         "prm.labels": (config.prm.labels, LABELS),
         "prm.head": (config.prm.head, HEADS),
-        "prm.aggregate": (config.prm.aggregate, AGGREGATES),
+        "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "output": (config.output, ("text", "json")),
     }
@@ -98,15 +100,14 @@ def check_choices(config: Config) -> None:
     for key, count in counts.items():
         if count < 1:
             raise InputError(f"config {key}={count}: expected at least 1")
-    if config.round.count < 0 or config.round.replay < 0:
-        raise InputError(f"config round: count={config.round.count}, replay={config.round.replay}, expected 0 or more")
-
-
-def search_of(config: Config) -> Search:
-    """The search that `search=NAME` describes. Its kind is told by the settings it has."""
-    node = fields_of(config.search)
-    kind = str(node.pop("kind"))
-    return settings_of(SEARCHES[kind], node, "search")
+    amounts = {
+        "round.count": config.round.count,
+        "round.replay": config.round.replay,
+        "prm.replay": config.prm.replay,
+    }
+    for key, amount in amounts.items():
+        if amount < 0:
+            raise InputError(f"config {key}={amount}: expected 0 or more")
 
 
 def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False) -> Budget:
@@ -125,7 +126,7 @@ def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     from prm.scorer import HfScorer
 
-    return HfScorer.load(path, batch_rows=config.prm.batch_rows, aggregate=config.prm.aggregate)
+    return HfScorer.load(path, batch_rows=config.prm.batch_rows)
 
 
 def fields_of(node: Any) -> dict[str, Any]:

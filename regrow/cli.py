@@ -49,7 +49,7 @@ COMMANDS = {
         "search one question, or a file of them; no training, no gold answers",
         (
             'regrow search "2 3 5 8 -> 21"',
-            'regrow search "2 3 5 8 -> 21" tree=true search=rest_mcts_star budget.tokens=500',
+            'regrow search "2 3 5 8 -> 21" tree=true search=rest_mcts_star_code budget.tokens=500',
             "regrow search problems=questions.jsonl policy.path=runs/demo/round-3/policy "
             "prm.path=runs/demo/round-3/prm output=json",
         ),

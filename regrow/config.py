@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from mcts.errors import InputError
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
@@ -29,13 +29,21 @@ LABELS = (PROGRESS, "hard", "soft")
 CONTROLS = ("base_only", "rest_em")
 """What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""
 
-SEARCHES: dict[str, type[Search]] = {"best_of_n": BestOfN, "mcts_star": MctsStar, "rollout_branching": RolloutBranching}
+SEARCHES: dict[str, type[Search]] = {
+    "best_of_n": BestOfN,
+    "mcts_star": MctsStar,
+    "rollout_branching": RolloutBranching,
+    "step_beam": StepBeam,
+    "tot_dfs": TreeOfThoughtsDfs,
+}
+STRATEGY = ("aggregate", "choice")
+"""Settings that every search has beside its own; null takes what the task has."""
 
 
-def schema_of(settings: type, **extra: str) -> Any:
+def schema_of(settings: type, **extra: str | None) -> Any:
     """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them."""
     hints = get_type_hints(settings)
-    fields: list[tuple[str, Any, Any]] = [(name, str, field(default=text)) for name, text in extra.items()]
+    fields: list[tuple[str, Any, Any]] = [(name, str | None, field(default=text)) for name, text in extra.items()]
     for item in dataclasses.fields(settings):
         if item.default_factory is not dataclasses.MISSING:
             default = field(default_factory=item.default_factory)
@@ -105,7 +113,8 @@ class PrmConfig:
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), or `progress`
     (the value v of ReST-MCTS*). PRM 0 has no draws yet: soft and hard start from whether an answer is still in reach.
-    `aggregate`: how the value of a prefix is read, at its `last` step or as the `min` along its steps.
+    `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
+    `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
     """
 
@@ -115,6 +124,7 @@ class PrmConfig:
     aggregate: str = "last"
     batch_rows: int = 256
     states_per_problem: int = 16
+    replay: float = 0.0
     yardstick: bool = False
     zero: PrmZeroConfig = field(default_factory=PrmZeroConfig)
     train: Any = field(default_factory=schema_of(TrainPrm))
@@ -122,9 +132,13 @@ class PrmConfig:
 
 @dataclass
 class BudgetConfig:
-    """What one search may spend. `tokens` counts generated tokens."""
+    """What one search may spend, whichever limit is reached first (see `mcts.budget.Budget`)."""
 
     tokens: int | None = None
+    tokens_scored: int | None = None
+    calls: int | None = None
+    nodes: int | None = None
+    seconds: float | None = None
     simulations: int | None = None
 
 
@@ -159,24 +173,25 @@ class RoundConfig:
 class EvaluateConfig:
     """Held-out evaluation.
 
-    Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `selected_by`:
-    `checker` where the task has one, `vote` by probability and value, `prm` for the highest value; `auto` takes the
-    checker or else the vote. `diagnosis` adds the search with the exact truth
-    for a scorer, and with values that mean nothing.
+    Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `diagnosis` adds the
+    search with the exact truth for a scorer, and with values that mean nothing.
     """
 
     problems: int = 200
     drawn: int = 200
     samples: int = 8
     split: str = "test"
-    selected_by: str = "auto"
     diagnosis: bool = False
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 
 @dataclass
 class Config:
-    """Everything a command can be told."""
+    """Everything a command can be told.
+
+    `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
+    `budgets` (of tokens) make `regrow evaluate` a contest; a strategy is a search, or `"search setting=value ..."`.
+    """
 
     run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0
@@ -188,6 +203,9 @@ class Config:
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)
     search: Any = MISSING
+    checker: bool = True
+    strategies: list[str] = field(default_factory=list)
+    budgets: list[int] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
@@ -199,7 +217,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, search in SEARCHES.items():
-        store.store(group="search", name=f"{name}_schema", node=schema_of(search, kind=name))
+        store.store(group="search", name=f"{name}_schema", node=schema_of(search, kind=name, **dict.fromkeys(STRATEGY)))
 
 
 def resolve(node: DictConfig) -> Config:

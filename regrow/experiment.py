@@ -11,7 +11,7 @@ from mcts.seeds import seed_of
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
 from regrow import provenance
-from regrow.build import budget_of, check_choices, checker_of, fields_of, search_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, fields_of, strategy_of, task_of
 from regrow.config import Config, settings_of
 from regrow.manifest import Run
 from regrow.problems import read_problems
@@ -32,12 +32,12 @@ class Experiment:
         self.config = config
         self.run = run
         self.task = task_of(config)
-        self.search = search_of(config)
         self.round_budget = budget_of(config.round.budget, "round.budget")
         self.evaluate_budget = budget_of(config.evaluate.budget, "evaluate.budget")
         self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
+        self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
         self._given = read_problems(Path(config.problems), self.task) if config.problems else None
         self.held_out = self._held_out()

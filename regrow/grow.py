@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcts.errors import InputError
 from mcts.journal import Journal
 from mcts.ports import Checker, Policy, StepScorer
-from mcts.scheduler import Query, Scheduler
+from mcts.scheduler import Scheduler
 from mcts.tree import Flag, SearchTree
+from mcts.walk import Query
 from regrow.config import SchedulerConfig
-from regrow.progress import track
+from regrow.progress import console, track
 
 JOURNAL_FILE = "journal.txt"
 
@@ -30,11 +32,15 @@ def grow(
     Args:
         scratch: Folder of the journal. Called again after a crash, the search goes on where the journal ends.
         what: What the progress bar says.
+
+    Raises:
+        InputError: Every tree was given up.
     """
     path = scratch / JOURNAL_FILE
     path.touch()
     trees: dict[tuple[str, str], SearchTree] = {}
     accepted = 0
+    failures: list[str] = []
     with path.open("r+b") as stream, track(what, len(queries)) as advance:
         scheduler = Scheduler(
             policy,
@@ -48,5 +54,12 @@ def grow(
         for tree in scheduler.run(queries):
             trees[tree.strategy, tree.problem.id] = tree
             accepted += bool((tree.flags & Flag.ACCEPTED).any())
+            if tree.failure:
+                failures.append(tree.failure)
             advance(len(trees), f"{accepted} solved" if checker else "")
+    if failures:
+        told = f"{len(failures)} of {len(trees)} trees were given up; the first: {failures[0]}"
+        if len(failures) == len(trees):
+            raise InputError(told)
+        console.print(f"{what}: {told}")
     return [trees[query.search.name, query.problem.id] for query in queries]

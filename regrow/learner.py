@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mcts.scheduler import Query
 from mcts.search import BestOfN
 from mcts.seeds import seed_of
 from mcts.types import Outcome
@@ -109,17 +109,12 @@ class Learner:
         name = self.stage_name(number, "search")
         problems = it.fresh(number)
         is_search = self.teacher is Teacher.SEARCH
-        search = it.search if is_search else BestOfN(temperature=it.search.temperature)
+        best_of_n = BestOfN(temperature=it.strategy.search.temperature)
+        strategy = it.strategy if is_search else dataclasses.replace(it.strategy, search=best_of_n)
 
         def work(folder: Path) -> dict[str, Any]:
             queries = [
-                Query(
-                    graded.problem,
-                    search,
-                    it.round_budget,
-                    seed_of(config.seed, "search", number, graded.problem.id, search.name),
-                )
-                for graded in problems
+                strategy.query(graded.problem, it.round_budget, config.seed, "search", number) for graded in problems
             ]
             trees = grow(
                 queries,
@@ -207,12 +202,15 @@ class Learner:
             if name == "prm-exact":
                 problems = [graded for past in range(1, number + 1) for graded in it.fresh(past)]
                 states = exactly_labelled(states, it.task, problems, config.prm.labels)
+            known = base.known_steps(it.task, config.prm.labels, round(config.prm.replay * len(states)), seed)
             if not states:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 return {"states": 0}
             with track(f"round {number}, {name}") as advance:
-                result = train_prm(start, states, folder, it.prm_settings, seed=seed, progress=base.reporter(advance))
-            return {"states": len(states)} | without_seconds(result)
+                result = train_prm(
+                    start, states + known, folder, it.prm_settings, seed=seed, progress=base.reporter(advance)
+                )
+            return {"states": len(states), "replayed": len(known)} | without_seconds(result)
 
         inputs = {"prm": provenance.digest_dir(start), "traces": [stage.digest for stage in self._traces]}
         return it.run.stage(self.stage_name(number, name), inputs=inputs, work=work)

@@ -12,14 +12,15 @@ from typing import Any
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from regrow import atomic, base
-from regrow.build import policy_of, scorer_of, selection_of
+from regrow.build import policy_of, scorer_of
 from regrow.comparison import compare
 from regrow.config import PROGRESS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
-from regrow.evaluation import Evaluation, Evaluator, own_success_skill, prm_quality, values_by_depth
+from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
 from regrow.learner import Learner, Models, Teacher
 from regrow.manifest import Run, Stage, open_run
+from regrow.prm_evaluation import own_success_skill, prm_quality, values_by_depth
 from regrow.progress import console
 from regrow.report import Control, Report, Round
 from regrow.report_html import write_html
@@ -147,11 +148,10 @@ class Rounds:
             task=it.task,
             problems=it.held_out,
             drawn=min(config.evaluate.drawn, len(it.held_out)),
-            search=it.search,
+            strategy=it.strategy,
             budget=it.evaluate_budget,
             samples=config.evaluate.samples,
             checker=it.checker,
-            selected_by=selection_of(config, it.task),
             limits=config.scheduler,
             seed=seed_of(config.seed, "evaluate", number),
         )
@@ -188,10 +188,12 @@ class Rounds:
         first = folder if number == 0 else it.run.folder / "round-0/evaluate"
         samples = [verified.tree for verified in read_trees(first / SAMPLES)]
         target = "progress" if it.config.prm.labels == PROGRESS else "success"
-        quality = prm_quality(scorer, it.task, it.held_out, samples, target)
+        aggregate = it.strategy.aggregate
+        quality = prm_quality(scorer, aggregate, it.task, it.held_out, samples, target)
         if quality is None:
             return None
-        return {**quality, "own_success_skill": own_success_skill(scorer, it.task, it.held_out, plain.samples)}
+        skill = own_success_skill(scorer, aggregate, it.task, it.held_out, plain.samples)
+        return {**quality, "own_success_skill": skill}
 
     def _name(self, model: Path | None) -> str:
         assert model is not None

@@ -24,7 +24,7 @@ from mcts.types import Outcome, Problem, Spent, Step, StepEnd
 from regrow import atomic
 from regrow.verified import VerifiedTree
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TREES_PER_GROUP = 256
 PROBLEMS_FILE = "problems.parquet"
 NODES_FILE = "nodes.parquet"
@@ -38,6 +38,7 @@ PROBLEMS_SCHEMA = pa.schema(
         ("question", pa.string()),
         ("gold", pa.string()),
         ("strategy", pa.string()),
+        ("failure", pa.string()),
         ("seed", pa.uint64()),
         ("answer_node", pa.int32()),
         ("nodes", pa.int32()),
@@ -142,6 +143,7 @@ def _problem_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any
         "question": [tree.problem.question for tree in trees],
         "gold": [verified.gold for verified in group],
         "strategy": [tree.strategy for tree in trees],
+        "failure": [tree.failure for tree in trees],
         "seed": np.array([tree.seed for tree in trees], np.uint64),
         "answer_node": [tree.answer for tree in trees],
         "nodes": [len(tree.steps) for tree in trees],
@@ -218,8 +220,9 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
         tree = SearchTree(
             problem=Problem(row["problem_id"], row["question"]),
             strategy=row["strategy"],
+            failure=row["failure"],
             seed=row["seed"],
-            spent=Spent(**{name: row[name] for name in _SPENT}),
+            spent=Spent(**{name: row[name] for name in _SPENT}, nodes=row["nodes"]),
             answer=row["answer_node"],
             steps=tuple(steps[start:stop]),
             **{name: part[name] for name in _TREE_ARRAYS},

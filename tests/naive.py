@@ -12,7 +12,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from mcts.search import BestOfN, MctsStar, RolloutBranching
+from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
@@ -213,6 +213,7 @@ class Walk:
     Attributes:
         score: The scorer, or None to search without values.
         check: The checker's verdict on a solution, or None for a task without one.
+        critic: Values from one half on mean that a solution is finished; None never says so.
     """
 
     problem: Problem
@@ -225,6 +226,7 @@ class Walk:
     nodes: list[Node] = field(default_factory=lambda: [Node(0)])
     tickets: int = 0
     spent: Spent = field(default_factory=Spent)
+    critic: Callable[[State], Values] | None = None
 
     def state(self, node: Node, beyond: tuple[Step, ...] = ()) -> State:
         steps = [above.step for above in node.upwards() if above.step is not None]
@@ -252,6 +254,15 @@ class Walk:
             for above, value in zip(node.upwards(), reversed(values), strict=True):
                 above.value = single(value) if isnan(above.value) else above.value
         return values[-1]
+
+    def criticise(self, node: Node, beyond: tuple[Step, ...] = ()) -> bool:
+        self.tickets += 1
+        if self.critic is None:
+            return False
+        state = self.state(node, beyond)
+        tokens = sum(len(step.token_ids) for step in state.steps)
+        self.spent += Spent(tokens_scored=tokens, scorer_calls=1)
+        return self.critic(state)[-1] >= 0.5
 
     def grow(self, node: Node, continuation: Continuation) -> Node:
         for step in continuation:
@@ -283,13 +294,17 @@ def _alike(a: Step | None, b: Step) -> bool:
     return a is not None and (a.text, a.token_ids, a.end) == (b.text, b.token_ids, b.end)
 
 
-def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
+def simulate(search: Search, walk: Walk) -> bool:
     """One simulation; returns whether the tree has more to give."""
     root = walk.nodes[0]
     match search:
         case BestOfN():
-            _draw_solutions(walk, root, search.width, search.temperature)
-            return True
+            leaves = [
+                walk.grow(root, continuation)
+                for continuation in walk.draw(root, search.width, Until.END, search.temperature)
+            ]
+            _assess(walk, leaves, [root] * len(leaves))
+            return search.temperature > 0
         case RolloutBranching():
             prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
             known = len(walk.nodes)
@@ -297,29 +312,43 @@ def simulate(search: BestOfN | RolloutBranching | MctsStar, walk: Walk) -> bool:
             (continuation,) = walk.draw(prefix, 1, until, search.temperature)
             node = walk.grow(prefix, continuation)
             if len(walk.nodes) > known:
-                _credit_evidence(walk, [node], walk.nodes[known].parent)
+                _assess(walk, [node], [walk.nodes[known].parent])
             return True
         case MctsStar():
             return _mcts_star(search, walk)
+        case StepBeam():
+            return _step_beam(search, walk)
+        case TreeOfThoughtsDfs():
+            return _tot_dfs(search, walk)
 
 
-def _draw_solutions(walk: Walk, prefix: Node, width: int, temperature: float) -> None:
-    leaves = [walk.grow(prefix, continuation) for continuation in walk.draw(prefix, width, Until.END, temperature)]
-    _credit_evidence(walk, leaves, prefix)
-
-
-def _credit_evidence(walk: Walk, leaves: list[Node], prefix: Node) -> None:
-    values = [walk.value(leaf) for leaf in leaves]
-    verdicts = [walk.verdict(leaf) for leaf in leaves]
-    for leaf, value, verdict in zip(leaves, values, verdicts, strict=True):
-        guess = 0.0 if isnan(value) else value
-        credit(leaf, prefix, guess if verdict is None else float(verdict))
+def _assess(walk: Walk, nodes: list[Node], prefixes: list[Node]) -> dict[Node, float]:
+    values, verdicts = {}, {}
+    for node in nodes:
+        if node not in values:
+            values[node] = walk.value(node)
+    for node in values:
+        verdicts[node] = walk.verdict(node)
+    for node, prefix in zip(nodes, prefixes, strict=True):
+        guess = 0.0 if isnan(values[node]) else values[node]
+        credit(node, prefix, guess if verdicts[node] is None else float(verdicts[node]))
+    return values
 
 
 def _mcts_star(search: MctsStar, walk: Walk) -> bool:
-    leaf = select_uct(walk.nodes[0], walk.seed, search.exploration, search.log_factor, search.unvisited_bonus)
+    root = walk.nodes[0]
+    leaf = select_uct(root, walk.seed, search.exploration, search.log_factor, search.unvisited_bonus)
     if leaf is None:
         return False
+    gate = math.inf if search.end_gate is None else search.end_gate
+    is_inference = search.mode == "inference"
+    if leaf is not root:
+        passes = leaf.value >= gate
+        if (search.gate_ends_unfinished and passes) or (search.asks_critic and walk.criticise(leaf)):
+            leaf.flags |= Flag.FINAL | Flag.CLOSED | Flag.EXPANDED
+            backup_child_mean(leaf)
+            close(leaf)
+            return not (is_inference and passes)
     proposal = walk.draw(leaf, search.width, Until.STEP, search.temperature)
     children: list[Node] = []
     for continuation in proposal:
@@ -338,22 +367,61 @@ def _mcts_star(search: MctsStar, walk: Walk) -> bool:
     best.visits += 1
     backup_child_mean(leaf)
     close(leaf)
-    gate = math.inf if search.end_gate is None else search.end_gate
-    return not any(child.is_(Flag.FINAL) and child.value >= gate for child in children)
+    return not (is_inference and any(child.is_(Flag.FINAL) and child.value >= gate for child in children))
 
 
 def _rollout(search: MctsStar, walk: Walk, node: Node) -> float:
     beyond: tuple[Step, ...] = ()
     found = 0.0
     for _ in range(search.rollout_steps):
+        if search.asks_critic and walk.criticise(node, beyond):
+            break
         proposal = walk.draw(node, search.rollout_width, Until.STEP, search.temperature, beyond)
         values = [walk.value(node, (*beyond, *continuation)) for continuation in proposal]
-        best = values.index(max(values))
+        best = values.index(max(values)) if search.rollout == "greedy" else 0
         beyond = (*beyond, *proposal[best])
         found = max(found, values[best])
         if beyond[-1].end is not StepEnd.DELIMITER:
             break
+    if search.keeps_rollout and beyond:
+        last = walk.grow(node, beyond)
+        walk.value(last)
+        walk.verdict(last)
     return found
+
+
+def _step_beam(search: StepBeam, walk: Walk) -> bool:
+    beam = [walk.nodes[0]]
+    while beam:
+        proposals = [walk.draw(node, search.width, Until.STEP, search.temperature) for node in beam]
+        drawn = []
+        for node, proposal in zip(beam, proposals, strict=True):
+            drawn += [(walk.grow(node, continuation), node) for continuation in proposal]
+        values = _assess(walk, [child for child, _ in drawn], [node for _, node in drawn])
+        ahead: dict[Node, tuple[Step, ...]] = {child: () for child in values if not child.is_(Flag.CLOSED)}
+        for _ in range(search.lookahead):
+            paths = {n: (*ahead[n], *walk.draw(n, 1, Until.STEP, 0.0, ahead[n])[0]) for n in ahead}
+            values |= {node: walk.value(node, path) for node, path in paths.items()}
+            ahead = {node: path for node, path in paths.items() if path[-1].end is StepEnd.DELIMITER}
+        ranked = sorted(values, key=lambda child: -2.0 if isnan(values[child]) else values[child], reverse=True)
+        beam = [child for child in ranked[: search.beams] if not child.is_(Flag.CLOSED)]
+    return True
+
+
+def _tot_dfs(search: TreeOfThoughtsDfs, walk: Walk) -> bool:
+    """The recursion that the stack stands for. Returns False where a solution passes the gate."""
+    gate = math.inf if search.end_gate is None else search.end_gate
+
+    def visit(node: Node) -> bool:
+        proposal = walk.draw(node, search.width, Until.STEP, search.temperature)
+        children = [walk.grow(node, continuation) for continuation in proposal]
+        values = _assess(walk, children, [node] * len(children))
+        if any(child.is_(Flag.FINAL) and value >= gate for child, value in values.items()):
+            return False
+        ranked = sorted((child for child in values if not child.is_(Flag.CLOSED)), key=lambda child: -values[child])
+        return all(visit(child) for child in ranked[: search.kept] if values[child] >= search.prune_below)
+
+    return visit(walk.nodes[0])
 
 
 def best_final(nodes: list[Node]) -> int:

@@ -7,6 +7,7 @@ from fakes import HashChecker, World, assert_same_tree, step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcts.choice import best
 from mcts.forest import Forest, Tree
 from mcts.requests import BackupChildMean, Check, Credit, Expand, Grow, Revalue, SelectPrefix, SelectUct
 from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
@@ -35,7 +36,7 @@ def grow(forest: Forest, tree: Tree, node: int, *names: str) -> list[int]:
 
 
 def export(forest: Forest, tree: Tree) -> SearchTree:
-    return forest.export(tree, strategy="none", spent=Spent(), answer=forest.best_final(tree))
+    return forest.export(tree, strategy="none", spent=Spent())
 
 
 def flags(forest: Forest, tree: Tree, node: int) -> Flag:
@@ -181,14 +182,14 @@ def test_the_answer_is_accepted_first_then_not_rejected_then_of_the_highest_valu
         if verdict is not None:
             forest.checker = Always(verdict)
             forest.perform([(tree, Check(leaf))])
-    assert forest.best_final(tree) == leaves[chosen]
+    assert best(export(forest, tree)) == tree.nodes.index(leaves[chosen])
 
 
 def test_a_tree_without_a_solution_has_no_answer():
     forest = Forest(max_depth=9)
     tree = plant(forest)
     grow(forest, tree, tree.root, "a b~", "a c")
-    assert forest.best_final(tree) == NO_NODE
+    assert best(export(forest, tree)) == NO_NODE
 
 
 def test_requests_of_many_trees_and_kinds_are_answered_each_with_its_own_reply():

@@ -9,11 +9,13 @@ from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcts.budget import Budget
 from mcts.journal import Journal, JournalError, digest_of
-from mcts.scheduler import Budget, Query, Scheduler
+from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching
 from mcts.tree import SearchTree
 from mcts.types import Problem, Propose, Score, State, Step, StepEnd, Ticket, Until
+from mcts.walk import Query
 
 SEARCHES = (BestOfN(2), RolloutBranching(opening=2), MctsStar(end_gate=0.9))
 QUERIES = tuple(

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from io import BytesIO
+from itertools import islice, pairwise
+from math import nan
 
 import numpy as np
 import pytest
@@ -8,13 +10,16 @@ from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcts.budget import Budget
 from mcts.forest import Forest, Tree
+from mcts.journal import Journal
 from mcts.requests import Simulation
-from mcts.scheduler import Budget, Query, Scheduler
+from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
 from mcts.seeds import seed_of
 from mcts.tree import SearchTree
-from mcts.types import Problem
+from mcts.types import Problem, Spent
+from mcts.walk import Query
 
 SEARCHES = (BestOfN(2), RolloutBranching(opening=2), MctsStar(rollout_steps=2))
 WORLD = World(vocabulary=3, depth=4, truncated=0.1, empty=0.05)
@@ -118,7 +123,7 @@ def test_a_problem_may_be_searched_by_two_strategies():
     "limits", [{}, {"tokens": 0}, {"simulations": 0}, {"tokens": 5, "simulations": -1}, {"stop_when_solved": True}]
 )
 def test_a_budget_without_a_limit_or_with_one_below_one_is_refused(limits):
-    with pytest.raises(ValueError, match="expected tokens or simulations of at least 1"):
+    with pytest.raises(ValueError, match=r"expected a limit|expected more than 0"):
         Budget(**limits)
 
 
@@ -133,6 +138,113 @@ def test_a_budget_of_simulations_is_kept_to_the_letter(simulations):
     policy = ScriptedPolicy(WORLD)
     list(Scheduler(policy, TableScorer()).run([Query(problem(1), BestOfN(), Budget(simulations=simulations), 0)]))
     assert len(policy.asked) == simulations
+
+
+# --- budgets, marks, failures -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("limit", ["tokens", "tokens_scored", "calls", "nodes"])
+def test_a_limit_stops_a_search_at_the_first_draw_after_it_is_reached(search, limit):
+    def used(spent: Spent) -> int:
+        calls = spent.policy_calls + spent.scorer_calls
+        return {"tokens": spent.tokens_generated, "calls": calls}.get(limit) or getattr(spent, limit)
+
+    found = []
+    for allowed in (1, 8, 9, 15):
+        (tree,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run(
+            [Query(problem(1), search, Budget(**{limit: allowed}), 7)]
+        )
+        assert used(tree.spent) >= allowed
+        assert tree.spent.nodes == len(tree.parent)
+        found.append(tree)
+    for less, more in pairwise(found):  # a larger budget goes on where the smaller one stopped
+        assert more.steps[: len(less.steps)] == less.steps
+    for tree, allowed in zip(found, (1, 8, 9, 15), strict=True):  # and one less would have stopped a draw earlier
+        calls = tree.spent.policy_calls
+        (shorter,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run(
+            [Query(problem(1), search, Budget(**{limit: used(tree.spent) + 1}), 7)]
+        )
+        assert shorter.spent.policy_calls > calls, allowed
+
+
+def test_the_tree_at_a_mark_is_that_of_a_search_with_this_budget():
+    marks = (5, 17, 30, 31, 60, 10_000)
+    for search in SEARCHES:
+        (whole,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run(
+            [Query(problem(3), search, Budget(tokens=60, simulations=50), 7, marks=marks)]
+        )
+        assert len(whole.at_marks) == len(marks)
+        for mark, kept in zip(marks, whole.at_marks, strict=True):
+            budget = Budget(tokens=min(mark, 60), simulations=50)
+            (alone,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run([Query(problem(3), search, budget, 7)])
+            assert_same_tree(kept, alone)
+
+
+@pytest.mark.parametrize("marks", [(0, 5), (5, 5), (9, 3), (-1,)])
+def test_marks_that_do_not_ascend_are_refused(marks):
+    with pytest.raises(ValueError, match="expected ascending numbers of tokens"):
+        Query(problem(1), BestOfN(), Budget(tokens=1), 0, marks=marks)
+
+
+def test_a_clock_that_has_run_out_stops_a_search_at_its_next_draw():
+    policy = ScriptedPolicy(WORLD)
+    (tree,) = Scheduler(policy, TableScorer()).run([Query(problem(1), BestOfN(), Budget(seconds=1e-9), 0)])
+    assert not policy.asked
+    assert len(tree.parent) == 1
+    assert tree.spent.seconds > 0
+
+
+def test_where_the_clock_stopped_is_told_by_the_journal():
+    def search(stream, seconds: float) -> tuple[SearchTree, int]:
+        policy = ScriptedPolicy(WORLD)
+        scheduler = Scheduler(policy, TableScorer(), journal=Journal(stream))
+        (tree,) = scheduler.run([Query(problem(1), BestOfN(), Budget(seconds=seconds, tokens=400), 0)])
+        return tree, len(policy.asked)
+
+    stream = BytesIO()
+    stopped, asked = search(stream, 0.001)
+    again, asked_again = search(stream, 3600.0)  # a later start goes by what happened, not by its own clock
+    assert 0 < len(stopped.parent) < 400
+    assert asked_again == 0 <= asked
+    assert_same_tree(stopped, again)
+
+
+BROKEN_SCORERS = {
+    "gave 1 values, expected": lambda request: (0.5,),
+    "gave nan, expected 0 to 1": lambda request: (nan,) * (len(request.state.steps) + 1),
+    "gave 1.5, expected 0 to 1": lambda request: (1.5,) * (len(request.state.steps) + 1),
+}
+BROKEN_POLICIES = {
+    "gave 0 continuations, expected 2": lambda request: (),
+    "gave a continuation without a step": lambda request: ((),) * request.width,
+}
+
+
+@pytest.mark.parametrize("said", [*BROKEN_SCORERS, *BROKEN_POLICIES])
+def test_a_tree_whose_engine_replies_nonsense_is_given_up_by_name_and_the_others_go_on(said):
+    world, table = WORLD, TableScorer()
+    policy, scorer = ScriptedPolicy(world), TableScorer()
+    if said in BROKEN_SCORERS:
+        scorer._reply = lambda r: BROKEN_SCORERS[said](r) if r.state.problem.id == "p1" else table.score(r.state)
+    else:
+        policy._reply = lambda r: BROKEN_POLICIES[said](r) if r.state.problem.id == "p1" else world(r)
+    trees = {tree.problem.id: tree for tree in Scheduler(policy, scorer).run([query(i, BestOfN(2)) for i in range(4)])}
+    assert said in trees["p1"].failure
+    assert trees["p1"].failure.startswith("best_of_n/p1: the ")
+    for i in (0, 2, 3):
+        assert trees[f"p{i}"].failure == ""
+        assert len(trees[f"p{i}"].finals()) > 0
+
+
+def test_a_critic_counts_as_a_scorer_and_ends_what_it_says_is_finished():
+    policy, critic = ScriptedPolicy(World(depth=9, final=0.0)), TableScorer(lambda *_: 1.0)
+    (tree,) = Scheduler(policy, TableScorer(), critic=critic).run(
+        [Query(problem(1), MctsStar(asks_critic=True, width=2), Budget(simulations=9), 0)]
+    )
+    assert tree.spent.scorer_calls == len(critic.asked) + tree.spent.nodes - 1
+    assert all(len(tree.path(int(node))) == 1 for node in tree.finals())
+    assert len(tree.finals()) == len(tree.parent) - 1
 
 
 def test_no_queries_no_trees():

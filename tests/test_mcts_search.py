@@ -12,13 +12,15 @@ from fakes import HashChecker, ScriptedPolicy, TableScorer, World, hashed, scrip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcts.budget import Budget
 from mcts.forest import Forest, Tree
 from mcts.ports import Checker
 from mcts.requests import Draw, Simulation
-from mcts.scheduler import Budget, Query, Scheduler
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.scheduler import Scheduler
+from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.tree import NO_NODE, Flag, SearchTree
-from mcts.types import Problem, Proposal, Propose, State, Step, StepEnd, Until
+from mcts.types import Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until
+from mcts.walk import Query
 
 PROBLEM = Problem("p", "q")
 
@@ -46,10 +48,30 @@ kinds = (
         rollout_steps=st.sampled_from([2, 1, 0]),
         rollout_width=st.integers(1, 2),
         rollout_weight=st.sampled_from([0.0, 0.5, 0.75]),
+        rollout=st.sampled_from(["greedy", "random"]),
+        keeps_rollout=st.booleans(),
+        end_gate=st.sampled_from([None, None, 0.75]),
+        gate_ends_unfinished=st.booleans(),
+        mode=st.sampled_from(["generation", "inference"]),
+        asks_critic=st.booleans(),
+    ),
+    st.builds(
+        StepBeam,
+        beams=st.integers(1, 3),
+        width=st.integers(1, 3),
+        lookahead=st.sampled_from([0, 2, 1]),
+    ),
+    st.builds(
+        TreeOfThoughtsDfs,
+        width=st.integers(1, 3),
+        kept=st.integers(1, 3),
+        prune_below=st.sampled_from([0.0, 0.4]),
         end_gate=st.sampled_from([None, None, 0.75]),
     ),
 )
-each_kind = pytest.mark.parametrize("kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star"])
+each_kind = pytest.mark.parametrize(
+    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "step_beam", "tot_dfs"]
+)
 
 
 def grow(
@@ -57,12 +79,13 @@ def grow(
     policy: ScriptedPolicy,
     scorer: TableScorer | None,
     *,
+    critic: TableScorer | None = None,
     checker: Checker | None = None,
     seed: int = 0,
     max_depth: int = 16,
     **budget: Any,
 ) -> SearchTree:
-    scheduler = Scheduler(policy, scorer, checker=checker, max_depth=max_depth)
+    scheduler = Scheduler(policy, scorer, critic=critic, checker=checker, max_depth=max_depth)
     (tree,) = scheduler.run([Query(PROBLEM, search, Budget(**budget), seed)])
     return tree
 
@@ -93,10 +116,12 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     search = data.draw(kind)
     scorer = None if grain is None else TableScorer(lambda *state: graded(grain, *state))
     checker = None if odds is None else HashChecker(odds)
+    critic = data.draw(st.sampled_from([None, TableScorer(lambda *state: hashed("critic", *state))]))
     tree = grow(
         search,
         ScriptedPolicy(world),
         scorer,
+        critic=critic and TableScorer(critic._value),
         checker=checker,
         seed=seed,
         max_depth=max_depth,
@@ -104,6 +129,7 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     )
     check = None if checker is None else lambda steps: checker.check(PROBLEM, steps)
     walk = naive.Walk(PROBLEM, seed, world, scorer and scorer.score, check, max_depth, max_tokens=256)
+    walk.critic = critic and critic.score
     for _ in range(simulations):
         if not naive.simulate(search, walk):
             break
@@ -111,7 +137,7 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     assert tree.parent.tolist() == [node.parent.ordinal if node.parent else NO_NODE for node in walk.nodes]
     for name in ("visits", "value_sum", "value", "prior", "flags"):
         np.testing.assert_array_equal(getattr(tree, name), [getattr(node, name) for node in walk.nodes], err_msg=name)
-    assert tree.spent == walk.spent
+    assert tree.spent == walk.spent + Spent(nodes=len(walk.nodes))
     assert tree.answer == naive.best_final(walk.nodes)
 
 
@@ -355,8 +381,8 @@ def test_a_rollout_follows_the_best_of_its_proposals_and_ends_where_the_solution
 
 
 @pytest.mark.parametrize(("gate", "calls"), [(1.0, 3), (0.75, 3), (None, 4)])
-def test_a_finished_child_that_passes_the_gate_ends_the_search(gate, calls):
-    _, policy, tree = follow(3, end_gate=gate)
+def test_a_finished_child_that_passes_the_gate_ends_an_inference(gate, calls):
+    _, policy, tree = follow(3, end_gate=gate, mode="inference")
     assert len(policy.asked) == calls
     if gate is not None:
         assert texts_of(tree.path(tree.answer)) == ("a", "c.")

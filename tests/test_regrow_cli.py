@@ -37,7 +37,7 @@ def test_every_command_helps_with_groups_and_three_examples(name, capsys):
     assert main([name, "--help"]) == 0
     said = capsys.readouterr().out
     assert said.count(f"\n  regrow {name}") == 3
-    assert "rest_mcts_star" in said
+    assert "rest_mcts_star_code" in said
     assert "arithmetic" in said
 
 
@@ -49,13 +49,15 @@ def test_every_command_helps_with_groups_and_three_examples(name, capsys):
         (["train", "seed=abc"], "seed"),
         (["train", "search=alphazero"], "rollout_branching"),
         (["train", "task.name=chess"], "countdown"),
-        (["train", "round.budget.tokens=0"], "at least 1"),
+        (["train", "round.budget.tokens=0"], "tokens=0, expected more than 0"),
         (["train", "prm.labels=luck"], "expected one of progress, hard, soft"),
-        (["train", "prm.aggregate=mean"], "expected one of last, min"),
+        (["train", "prm.aggregate=median"], "expected one of last, min, product, mean"),
         (["train", "evaluate.samples=0"], "evaluate.samples=0: expected at least 1"),
         (["train", "policy.train.learning_rate=-1"], "policy.train"),
-        (["train", "evaluate.selected_by=luck"], "expected auto, checker, vote or prm"),
-        (["train", "task=arithmetic", "evaluate.selected_by=checker"], "no checker"),
+        (["train", "search.choice=luck"], "expected one of best, threshold, majority, weighted, vote"),
+        (["train", "search.aggregate=max"], "expected one of last, min, product, mean"),
+        (["train", "search=rest_mcts_star_code", "search.mode=training"], "expected one of inference, generation"),
+        (["train", "search=step_beam", "search.beams=0"], "expected beams and width of 1 or more"),
         (["train", "a question"], "overrides only"),
         (["search"], "no question"),
         (["search", "two and two"], "question 'two and two'"),

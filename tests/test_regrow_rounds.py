@@ -168,10 +168,10 @@ def test_killed_at_any_moment_the_run_goes_on_to_the_same_figures(run, cache, tm
 
 def test_the_papers_value_model_runs_the_same_loop(cache, tmp_path):
     folder = tmp_path / "paper"
-    paper = ["prm.labels=progress", "prm.head=vocabulary", "search=rest_mcts_star", "round.count=1"]
+    paper = ["prm.labels=progress", "prm.head=vocabulary", "search=rest_mcts_star_code", "round.count=1"]
     assert main(["train", *TINY, *paper, f"run.dir={folder}", f"cache={cache}"]) == 0
     report = read_report(folder / "report.json")
-    assert report.rounds[1].eval["search"].strategy == "rest_mcts_star"
+    assert report.rounds[1].eval["search"].strategy == "rest_mcts_star_code"
     assert json.loads((folder / "round-1/prm/config.json").read_text())["architectures"] == ["VocabularyValueModel"]
 
 
@@ -214,11 +214,11 @@ def test_search_prints_solution_score_cost_and_tree(run, capsys):
     assert "3 4 -> 12" in said
     assert "tokens generated" in said
     assert "visits" in said
-    assert main(["search", "3 4 -> 12", *models, "output=json", "search=rest_mcts_star", "budget.tokens=100"]) == 0
+    assert main(["search", "3 4 -> 12", *models, "output=json", "search=rest_mcts_star_code", "budget.tokens=100"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["spent"]["tokens_generated"] > 0
     assert answer["nodes"] > 1
-    assert answer["strategy"] == "rest_mcts_star"
+    assert answer["strategy"] == "rest_mcts_star_code"
 
 
 def test_evaluate_measures_given_models_on_given_problems(run, tmp_path, capsys):

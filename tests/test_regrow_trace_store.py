@@ -41,7 +41,7 @@ def verified_trees(draw):
         problem=Problem(draw(st.text(max_size=5)), draw(st.text(max_size=10))),
         strategy=draw(st.text(max_size=5)),
         seed=draw(st.integers(0, 2**64 - 1)),
-        spent=Spent(draw(INT64), draw(INT64), draw(INT64), draw(INT64)),
+        spent=Spent(draw(INT64), draw(INT64), draw(INT64), draw(INT64), nodes=size),
         answer=draw(st.integers(-1, size - 1)),
         steps=(None, *(draw(STEPS) for _ in range(1, size))),
         parent=np.array(parents, np.int32),
@@ -73,7 +73,7 @@ def small_tree(number=0, size=3):
         Problem(f"p{number}", "1 2 3 : 6"),
         "best_of_n",
         2**64 - 1 - number,
-        Spent(10, 20, 1, 2),
+        Spent(10, 20, 1, 2, nodes=size),
         size - 1,
         (None, *(Step(f"step {node}", (7, node), (-0.5, -1.0)) for node in range(1, size))),
         np.arange(-1, size - 1, dtype=np.int32),
@@ -159,9 +159,9 @@ def rewrite(path, change):
         (
             PROBLEMS_FILE,
             lambda table: table.replace_schema_metadata({"schema_version": "99"}),
-            "schema version 99, expected 1",
+            "schema version 99, expected 2",
         ),
-        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 1"),
+        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 2"),
     ],
 )
 def test_a_store_of_another_form_is_refused_in_one_line(tmp_path, name, change, says):

@@ -22,11 +22,11 @@ def test_the_wheel_carries_every_package_and_composes_its_configuration_elsewher
     code = (
         "import sys, regrow; from regrow.cli import main;"
         f"assert regrow.__file__.startswith({str(site)!r}), regrow.__file__;"
-        "sys.exit(main(['train', 'search=rest_mcts_star', '--cfg', 'job']))"
+        "sys.exit(main(['train', 'search=rest_mcts_star_code', '--cfg', 'job']))"
     )
     environment = os.environ | {"PYTHONPATH": str(site)}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "name: rest_mcts_star" in done.stdout
+    assert "name: rest_mcts_star_code" in done.stdout

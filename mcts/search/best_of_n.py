@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, Simulation
-from mcts.search.search import credit_evidence
+from mcts.search.search import assess
 from mcts.types import Proposal, Until
 
 
 @dataclass(frozen=True, slots=True)
 class BestOfN:
-    """Draw complete solutions at the root until the budget is spent. One simulation draws `width` of them."""
+    """Draw complete solutions at the root until the budget is spent; at temperature 0, where all are alike, once.
+
+    One simulation draws `width` of them.
+    """
 
     width: int = 1
     temperature: float = 1.0
@@ -22,5 +25,5 @@ class BestOfN:
         """Draw, keep, score."""
         proposal: Proposal = yield Draw(tree.root, self.width, Until.END, self.temperature)
         leaves: list[int] = yield Grow(tree.root, proposal)
-        yield from credit_evidence(leaves, prefix=tree.root)
-        return True
+        yield from assess(leaves, [tree.root] * len(leaves))
+        return self.temperature > 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, SelectPrefix, Simulation
-from mcts.search.search import credit_evidence
+from mcts.search.search import assess
 from mcts.types import Proposal, Until
 
 
@@ -25,7 +25,7 @@ class RolloutBranching:
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
-    opening: int = 4
+    opening: int = 1
     strength: float = 3.0
     root_share: float = 0.25
     temperature: float = 1.0
@@ -39,5 +39,5 @@ class RolloutBranching:
         proposal: Proposal = yield Draw(prefix, 1, until, self.temperature)
         (node,) = yield Grow(prefix, proposal)
         if len(tree.nodes) > known:
-            yield from credit_evidence([node], forest.parent(tree.nodes[known]))
+            yield from assess([node], [forest.parent(tree.nodes[known])])
         return True

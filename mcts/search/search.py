@@ -28,16 +28,26 @@ class Search(Protocol):
         """Grow `tree` by one simulation; return False when it has nothing more to give."""
 
 
-def credit_evidence(nodes: list[int], prefix: int) -> Generator[Request | tuple[Request, ...], Any, None]:
-    """Score new nodes, ask the checker about those that end a solution, and credit each from there up to `prefix`.
+def assess(nodes: list[int], prefixes: list[int]) -> Generator[Request | tuple[Request, ...], Any, dict[int, float]]:
+    """Score new nodes, ask the checker about those that end a solution, and credit each from there up to its prefix.
 
     Evidence is the checker's verdict on a finished solution where the task has one, else the scorer's value, of a
     finished solution as of the beginning of one; without either there is none.
+
+    Args:
+        nodes: What was drawn; a node that was drawn twice is scored once and credited twice.
+        prefixes: What each is evidence for.
+
+    Returns:
+        Node -> value, in the order of `nodes`.
     """
-    values: tuple[float, ...] = yield tuple(Value(node) for node in nodes)
-    verdicts: tuple[bool | None, ...] = yield tuple(Check(node) for node in nodes)
-    evidence = [
-        float(verdict) if verdict is not None else 0.0 if isnan(value) else value
-        for value, verdict in zip(values, verdicts, strict=True)
-    ]
-    yield tuple(Credit(node, prefix, e) for node, e in zip(nodes, evidence, strict=True))
+    new = list(dict.fromkeys(nodes))
+    values: dict[int, float] = dict(zip(new, (yield tuple(Value(node) for node in new)), strict=True))
+    verdicts: dict[int, bool | None] = dict(zip(new, (yield tuple(Check(node) for node in new)), strict=True))
+
+    def evidence(node: int) -> float:
+        value, verdict = values[node], verdicts[node]
+        return float(verdict) if verdict is not None else 0.0 if isnan(value) else value
+
+    yield tuple(Credit(node, prefix, evidence(node)) for node, prefix in zip(nodes, prefixes, strict=True))
+    return values

@@ -1,0 +1,56 @@
+"""A strategy: a search, how it reads values, and what chooses among its solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcts.aggregate import Aggregate
+from mcts.budget import Budget
+from mcts.choice import Choice, choose
+from mcts.search import Search
+from mcts.seeds import Part, seed_of
+from mcts.tree import SearchTree
+from mcts.types import Problem
+from mcts.walk import Query
+from regrow.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """What is compared in tables, and what answers questions.
+
+    Attributes:
+        aggregate: How values of steps become the value of a prefix.
+        choice: What chooses among the solutions. One that a checker accepted goes before all others.
+    """
+
+    search: Search
+    aggregate: Aggregate = Aggregate.LAST
+    choice: Choice = Choice.BEST
+
+    @property
+    def name(self) -> str:
+        """The name under which results are reported."""
+        return self.search.name
+
+    def query(self, problem: Problem, budget: Budget, *seed: Part, marks: tuple[int, ...] = ()) -> Query:
+        """The tree to grow for `problem`.
+
+        Args:
+            seed: What the tree's seed depends on, beside the problem and the search.
+        """
+        return Query(
+            problem,
+            self.search,
+            budget,
+            seed_of(*seed, problem.id, self.name),
+            aggregate=self.aggregate,
+            marks=marks,
+        )
+
+    def chosen(self, task: Task, tree: SearchTree) -> int:
+        """The node of the tree's answer; `NO_NODE` where it has none."""
+        finals = map(int, tree.finals())
+        return choose(
+            tree, self.choice, {node: task.answer([step.text for step in tree.path(node)]) for node in finals}
+        )
