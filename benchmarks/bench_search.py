@@ -28,6 +28,7 @@ class FreePolicy:
     """Random steps of two tokens; a solution has `DEPTH` steps."""
 
     fingerprint = "free"
+    tokens_generated = 0
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Ticket, Propose]] = []

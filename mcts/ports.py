@@ -15,6 +15,10 @@ class Policy(Protocol):
     def fingerprint(self) -> str:
         """Digest of everything but the request that decides a reply: weights, prompt format, tokenizer."""
 
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens of all replies so far, by the engine's own count: what accounts are held against."""
+
     def submit(self, ticket: Ticket, request: Propose) -> None:
         """Queue a request. Returns at once."""
 

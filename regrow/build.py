@@ -91,6 +91,7 @@ def check_choices(config: Config) -> None:
         "evaluate.problems": config.evaluate.problems,
         "evaluate.drawn": config.evaluate.drawn,
         "evaluate.samples": config.evaluate.samples,
+        "evaluate.seeds": config.evaluate.seeds,
         "scheduler.trees_at_once": config.scheduler.trees_at_once,
         "scheduler.max_depth": config.scheduler.max_depth,
         "scheduler.max_tokens": config.scheduler.max_tokens,

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
 
 import hydra
 from hydra.errors import HydraException
@@ -44,6 +46,33 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
         main()
     if complaints:
         raise complaints[0]
+
+
+def search_nodes(strategies: Sequence[str]) -> list[Any]:
+    """The configuration of each search named in `strategies`, as `search=NAME` would give it.
+
+    To be called within `run_composed`.
+
+    Args:
+        strategies: Each a preset, and settings of its own behind it: `"step_beam beams=2 name=narrow"`.
+
+    Raises:
+        InputError: A strategy or setting that does not exist.
+    """
+    nodes = []
+    for words in strategies:
+        name, *settings = words.split() or [""]
+        if name not in (known := _searches()):
+            raise InputError(f"config strategies: {name or 'no name'}, expected one of {', '.join(known)}")
+        with _one_line():
+            node = hydra.compose("config", overrides=[f"search={name}", *(f"search.{one}" for one in settings)])
+            nodes.append(resolve(node).search)
+    return nodes
+
+
+def _searches() -> list[str]:
+    """The presets of `conf/search`."""
+    return sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("search").iterdir())
 
 
 @contextmanager

@@ -174,12 +174,14 @@ class EvaluateConfig:
     """Held-out evaluation.
 
     Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `diagnosis` adds the
-    search with the exact truth for a scorer, and with values that mean nothing.
+    search with the exact truth for a scorer, and with values that mean nothing. A contest is held with
+    `seeds` seeds, from `seed` on.
     """
 
     problems: int = 200
     drawn: int = 200
     samples: int = 8
+    seeds: int = 1
     split: str = "test"
     diagnosis: bool = False
     budget: BudgetConfig = field(default_factory=BudgetConfig)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
 from regrow import atomic
+from regrow.report_page import page, plot, section, table, text
 from regrow.report_plots import LABELS, TEACHERS, accuracy, auroc_by_depth, controls, names_of, seconds, tokens
-from regrow.report_template import PAGE
 
 _PRM_NOTE = (
     "Held against the exact truth of every step. AUROC: does the value tell steps from which the answer can still be "
@@ -34,56 +31,19 @@ def write_html(report: Mapping[str, Any], path: Path) -> None:
     rounds = report["rounds"]
     judged = [done for done in rounds if done["prm_eval"] is not None]
     figures = {"accuracy": accuracy(rounds), "seconds": seconds(rounds), "tokens": tokens(rounds)}
-    sections = [_section("Accuracy", _headline_note(rounds), _headline(rounds), _plot("accuracy"))]
+    sections = [section("Accuracy", _headline_note(rounds), _headline(rounds), plot("accuracy"))]
     if any(done["controls"] for done in rounds):
         figures["controls"] = controls(rounds)
-        sections.append(_section("Controls", _CONTROLS_NOTE, _controls_table(rounds), _plot("controls")))
-    sections.append(_section("Paired comparisons", _PAIRED_NOTE, _comparisons_table(rounds)))
+        sections.append(section("Controls", _CONTROLS_NOTE, _controls_table(rounds), plot("controls")))
+    sections.append(section("Paired comparisons", _PAIRED_NOTE, _comparisons_table(rounds)))
     if judged:
         figures["depth"] = auroc_by_depth(judged)
-        sections.append(_section("Process reward model", _PRM_NOTE, _prm_table(judged), _plot("depth")))
+        sections.append(section("Process reward model", _PRM_NOTE, _prm_table(judged), plot("depth")))
     sections += [
-        _section("Cost", _cost_note(rounds), f'<div class="pair">{_plot("seconds")}{_plot("tokens")}</div>'),
-        f"<section><details><summary>Config</summary><pre>{_text(_yaml_like(report['config']))}</pre></details></section>",
+        section("Cost", _cost_note(rounds), f'<div class="pair">{plot("seconds")}{plot("tokens")}</div>'),
+        f"<section><details><summary>Config</summary><pre>{text(_yaml_like(report['config']))}</pre></details></section>",
     ]
-    page = PAGE.substitute(
-        title=_text(f"regrow {report['command']}"),
-        facts=_facts(report),
-        sections="\n".join(sections),
-        figures=json.dumps(figures, allow_nan=False).replace("<", "\\u003c"),
-        plotly=get_plotlyjs(),
-    )
-    atomic.write_text(path, page)
-
-
-def _text(value: object) -> str:
-    return escape(str(value))
-
-
-def _section(title: str, note: str, *content: str) -> str:
-    return f"<section><h2>{_text(title)}</h2><p>{_text(note)}</p>{''.join(content)}</section>"
-
-
-def _plot(name: str) -> str:
-    return f'<div id="{name}" class="plot"></div>'
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of cells that are HTML already; the first of each row is its head."""
-    top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(f"<tr><th>{first}</th>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>" for first, *rest in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _facts(report: Mapping[str, Any]) -> str:
-    machine = report["hardware"]
-    known = [f"{machine['cores']} cores"] if "cores" in machine else []
-    known += [f"{machine['memory_gib']} GiB"] if "memory_gib" in machine else []
-    named = [machine.get("cpu"), *machine.get("accelerators", [])]
-    software = [f"{name} {machine[name]}" for name in ("python", "torch") if name in machine]
-    hardware = ", ".join(str(part) for part in [*named, *known, machine.get("platform"), *software] if part)
-    facts = {"seed": report["seed"], "commit": report["commit"], "hardware": hardware}
-    return "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
+    atomic.write_text(path, page(f"regrow {report['command']}", report, sections, figures))
 
 
 def _headline_note(rounds: Sequence[Mapping[str, Any]]) -> str:
@@ -97,13 +57,13 @@ def _headline_note(rounds: Sequence[Mapping[str, Any]]) -> str:
 def _headline(rounds: Sequence[Mapping[str, Any]]) -> str:
     names = names_of(rounds)
     head = ["round", *(f"{LABELS[name]}{_strategies(rounds, name)}" for name in names)]
-    return _table(head, [[_round(done), *(_cell(done["eval"].get(name)) for name in names)] for done in rounds])
+    return table(head, [[_round(done), *(_cell(done["eval"].get(name)) for name in names)] for done in rounds])
 
 
 def _strategies(rounds: Sequence[Mapping[str, Any]], name: str) -> str:
     """The search behind a column, where its name says more than the column's."""
     found = {done["eval"][name]["strategy"] for done in rounds if name in done["eval"]} - {name}
-    return "".join(f"<small>{_text(strategy.replace('_', ' '))}</small>" for strategy in sorted(found))
+    return "".join(f"<small>{text(strategy.replace('_', ' '))}</small>" for strategy in sorted(found))
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
@@ -112,7 +72,7 @@ def _cell(row: Mapping[str, Any] | None) -> str:
     lines = [
         f"{100 * row['low']:.1f}&ndash;{100 * row['high']:.1f}",
         f"{row['tokens_per_problem']:,.0f} tokens",
-        "" if row["selected_by"] == "none" else f"by {_text(row['selected_by'])}",
+        "" if row["selected_by"] == "none" else f"by {text(row['selected_by'])}",
     ]
     return f"<b>{100 * row['accuracy']:.1f} %</b>" + "".join(f"<small>{line}</small>" for line in lines)
 
@@ -136,7 +96,7 @@ def _prm_table(rounds: Sequence[Mapping[str, Any]]) -> str:
         ]
         for done in rounds
     ]
-    return _table(["round", *columns.values(), "AUROC exact", "steps"], rows)
+    return table(["round", *columns.values(), "AUROC exact", "steps"], rows)
 
 
 def _controls_table(rounds: Sequence[Mapping[str, Any]]) -> str:
@@ -147,7 +107,7 @@ def _controls_table(rounds: Sequence[Mapping[str, Any]]) -> str:
         [_round(done), *(_cell(_arm(done, name).get(kind)) for kind in kinds for name in ["", *teachers])]
         for done in rounds
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _arm(done: Mapping[str, Any], teacher: str) -> Mapping[str, Any]:
@@ -161,7 +121,7 @@ def _comparisons_table(rounds: Sequence[Mapping[str, Any]]) -> str:
         [
             f"{done['round']}",
             LABELS[row["of"]],
-            LABELS.get(row["over"]) or TEACHERS.get(row["over"], _text(row["over"])),
+            LABELS.get(row["over"]) or TEACHERS.get(row["over"], text(row["over"])),
             f"<b>{100 * row['difference']:+.1f} points</b>",
             f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
             f"{row['p_value']:.3f}" if row["p_value"] >= 0.001 else "&lt; 0.001",
@@ -170,7 +130,7 @@ def _comparisons_table(rounds: Sequence[Mapping[str, Any]]) -> str:
         for done in rounds
         for row in done["comparisons"]
     ]
-    return _table(["round", "of", "over", "difference", "interval", "p", "problems"], rows)
+    return table(["round", "of", "over", "difference", "interval", "p", "problems"], rows)
 
 
 def _figure(value: float | None) -> str:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from regrow.config import Config
+from regrow.contest import contest
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
 
@@ -16,7 +17,10 @@ def train(config: Config) -> None:
 
 
 def evaluate(config: Config) -> None:
-    """Measure the models to start from: round 0 of a run without rounds."""
+    """Measure the models to start from: round 0 of a run without rounds, or a contest of strategies with them."""
+    if config.strategies:
+        contest(config)
+        return
     _tell(config, run_rounds(config, "evaluate", count=0))
 
 

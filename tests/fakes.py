@@ -131,7 +131,7 @@ class ScriptedPolicy(_Engine):
         return [texts_of(request.state.steps) for request in self.asked.values()]
 
     @property
-    def tokens(self) -> int:
+    def tokens_generated(self) -> int:
         """Tokens of all replies."""
         return sum(
             len(step.token_ids)

@@ -337,7 +337,8 @@ def _assess(walk: Walk, nodes: list[Node], prefixes: list[Node]) -> dict[Node, f
 
 def _mcts_star(search: MctsStar, walk: Walk) -> bool:
     root = walk.nodes[0]
-    leaf = select_uct(root, walk.seed, search.exploration, search.log_factor, search.unvisited_bonus)
+    urgency = math.inf if search.unvisited_bonus is None else search.unvisited_bonus
+    leaf = select_uct(root, walk.seed, search.exploration, search.log_factor, urgency)
     if leaf is None:
         return False
     gate = math.inf if search.end_gate is None else search.end_gate

@@ -77,7 +77,7 @@ def test_trees_are_named_and_accounted_for_one_by_one():
     assert {(tree.problem, tree.strategy, tree.seed) for tree in trees} == {
         (problem(i), SEARCHES[i % 3].name, i) for i in range(9)
     }
-    assert sum(tree.spent.tokens_generated for tree in trees) == policy.tokens
+    assert sum(tree.spent.tokens_generated for tree in trees) == policy.tokens_generated
     assert sum(tree.spent.policy_calls for tree in trees) == len(policy.asked)
     assert sum(tree.spent.scorer_calls for tree in trees) == len(scorer.asked)
     assert sum(tree.spent.tokens_scored for tree in trees) == sum(

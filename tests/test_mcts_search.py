@@ -45,6 +45,7 @@ kinds = (
         width=st.integers(1, 3),
         exploration=st.sampled_from([0.0, 0.5, 1.4]),
         log_factor=st.sampled_from([1.0, 2.0]),
+        unvisited_bonus=st.sampled_from([0.9, None]),
         rollout_steps=st.sampled_from([2, 1, 0]),
         rollout_width=st.integers(1, 2),
         rollout_weight=st.sampled_from([0.0, 0.5, 0.75]),
@@ -154,7 +155,7 @@ def test_best_of_n_stops_at_the_draw_that_reaches_its_tokens_and_counts_them_as_
     costs = [
         sum(len(step.token_ids) for continuation in reply for step in continuation) for reply in policy.replies.values()
     ]
-    assert tree.spent.tokens_generated == policy.tokens == sum(costs)
+    assert tree.spent.tokens_generated == policy.tokens_generated == sum(costs)
     assert sum(costs[:-1]) < tokens <= sum(costs)
     assert tree.spent.policy_calls == len(costs)
     assert all(request.width == width and request.until is Until.END for request in policy.asked.values())
@@ -353,7 +354,7 @@ def test_rollout_steps_are_paid_for_and_not_kept():
     nodes, policy, tree = follow(1)
     assert ("b",) in policy.prefixes
     assert "bx" not in nodes
-    assert tree.spent.tokens_generated == policy.tokens == 3
+    assert tree.spent.tokens_generated == policy.tokens_generated == 3
     assert tree.spent.scorer_calls == 3
     assert tree.spent.tokens_scored == 1 + 1 + 2
 
@@ -392,7 +393,7 @@ def test_every_step_of_a_rollout_is_paid_for():
     policy = ScriptedPolicy(World(vocabulary=5, depth=9, final=0.0))
     tree = grow(MctsStar(rollout_steps=4, rollout_width=2), policy, TableScorer(), simulations=3)
     assert tree.spent.policy_calls == len(policy.asked) == 3 * 5
-    assert tree.spent.tokens_generated == policy.tokens
+    assert tree.spent.tokens_generated == policy.tokens_generated
 
 
 def test_an_unfinished_child_never_passes_the_gate():
@@ -463,7 +464,7 @@ def test_a_value_is_what_the_scorer_said(value: float):
 def test_temperature_and_limits_reach_the_policy():
     searches: list[tuple[Callable[..., Any], set[Until]]] = [
         (BestOfN, {Until.END}),
-        (RolloutBranching, {Until.END}),
+        (RolloutBranching, {Until.END, Until.STEP}),
         (MctsStar, {Until.STEP}),
     ]
     for kind, until in searches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from mcts.forest import Forest, Tree
@@ -50,7 +51,7 @@ class MctsStar:
         width: Children drawn per expansion (`branch`).
         exploration: c.
         log_factor: Factor under the root of the UCT term: 2 in the code, 1 in the paper.
-        unvisited_bonus: First-play urgency: finite in the code (`INF`), infinite in plain UCT.
+        unvisited_bonus: First-play urgency: finite in the code (`INF`); None takes unvisited children first (plain UCT).
         rollout: `greedy` or `random`.
         rollout_steps: Steps of the rollout from the best child.
         rollout_width: Proposals per rollout step.
@@ -65,7 +66,7 @@ class MctsStar:
     width: int = 3
     exploration: float = 0.5
     log_factor: float = 2.0
-    unvisited_bonus: float = 0.9
+    unvisited_bonus: float | None = 0.9
     rollout: str = Rollout.GREEDY.value
     rollout_steps: int = 1
     rollout_width: int = 1
@@ -85,7 +86,8 @@ class MctsStar:
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Select, expand, roll out from the best child, back up."""
-        leaf: int = yield SelectUct(self.exploration, self.log_factor, self.unvisited_bonus)
+        urgency = inf if self.unvisited_bonus is None else self.unvisited_bonus
+        leaf: int = yield SelectUct(self.exploration, self.log_factor, urgency)
         if leaf == NO_NODE:
             return False
         if leaf != tree.root and (yield from self._is_finished(forest, leaf)):

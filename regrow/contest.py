@@ -1,0 +1,132 @@
+"""A contest: strategies on the same problems, compared at equal numbers of generated tokens.
+
+Each strategy searches once, with the largest budget; its answers at the smaller ones are those of the trees at their
+marks. So a curve over budgets costs what its last point costs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcts.budget import Budget
+from mcts.errors import InputError
+from mcts.tree import SearchTree
+from regrow import atomic
+from regrow.build import checker_of, policy_of, scorer_of, strategy_of
+from regrow.compose import search_nodes
+from regrow.config import Config
+from regrow.contest_report import REPORT_JSON, show, write_report
+from regrow.evaluation import answered
+from regrow.experiment import Experiment, digest_of
+from regrow.grow import grow
+from regrow.manifest import Stage, open_run
+from regrow.rounds import NOT_RECORDED, start_models
+from regrow.standings import Entry, standings
+from regrow.strategy import Strategy
+
+SCORES = "scores.json"
+
+
+def contest(config: Config) -> None:
+    """Run the contest of `strategies` at `budgets` and write its report into the run directory.
+
+    Raises:
+        InputError: A strategy or budget that cannot be.
+    """
+    budgets = _budgets(config)
+    folder = Path(config.run.dir)
+    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
+    with open_run(folder, "evaluate", recorded) as run:
+        it = Experiment(config, run)
+        strategies = [strategy_of(node, config, it.task) for node in search_nodes(config.strategies)]
+        names = [strategy.name for strategy in strategies]
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise InputError(f"config strategies: {repeated} twice, expected different names (add name=...)")
+        models, _ = start_models(config, it, run)
+        assert models.prm is not None
+        entries: dict[str, list[Entry]] = {}
+        accounts = []
+        for strategy in strategies:
+            stages = [
+                _search(it, strategy, models.policy, models.prm, budgets, seed)
+                for seed in range(config.seed, config.seed + config.evaluate.seeds)
+            ]
+            entries[strategy.name] = [_read(stage) for stage in stages]
+            accounts += [stage.result for stage in stages]
+        table = standings(strategies, entries, budgets, hides_choice=checker_of(config, it.task) is not None)
+        page = write_report(run, config.seed, table, accounts)
+    if config.output == "json":
+        print((page.parent / REPORT_JSON).read_text(encoding="utf-8"))
+        return
+    show(table)
+    print(f"report: {page}")
+
+
+def _budgets(config: Config) -> tuple[int, ...]:
+    budgets = tuple(config.budgets) or (config.evaluate.budget.tokens or 0,)
+    if list(budgets) != sorted({budget for budget in budgets if budget > 0}):
+        raise InputError(f"config budgets={list(budgets)}: expected ascending numbers of tokens, from 1")
+    return budgets
+
+
+def _search(it: Experiment, strategy: Strategy, policy: Path, prm: Path, budgets: tuple[int, ...], seed: int) -> Stage:
+    """One strategy on all problems with one seed."""
+    config = it.config
+    name = f"contest/{strategy.name}-{seed}"
+    problems = it.held_out[: config.evaluate.drawn]
+
+    def work(folder: Path) -> dict[str, Any]:
+        generator = policy_of(config, policy)
+        budget = Budget(tokens=budgets[-1])
+        queries = [strategy.query(graded.problem, budget, seed, "contest", marks=budgets) for graded in problems]
+        trees = grow(
+            queries,
+            generator,
+            scorer_of(config, prm),
+            config.scheduler,
+            checker=it.checker,
+            scratch=it.run.scratch(name),
+            what=f"{strategy.name}, seed {seed}",
+        )
+        correct = [
+            [answered(it.task, strategy, graded, tree) for graded, tree in zip(problems, at_mark, strict=True)]
+            for at_mark in _by_mark(trees)
+        ]
+        tokens = [[tree.spent.tokens_generated for tree in at_mark] for at_mark in _by_mark(trees)]
+        atomic.write_json(folder / SCORES, {"correct": correct, "tokens": tokens})
+        spent = [tree.spent for tree in trees]
+        return {
+            "strategy": strategy.name,
+            "seed": seed,
+            "problems": len(trees),
+            "failed": sum(bool(tree.failure) for tree in trees),
+            "tokens_generated": sum(one.tokens_generated for one in spent),
+            "counted_by_policy": generator.tokens_generated,
+            "tokens_scored": sum(one.tokens_scored for one in spent),
+            "policy_calls": sum(one.policy_calls for one in spent),
+            "scorer_calls": sum(one.scorer_calls for one in spent),
+            "nodes": sum(one.nodes for one in spent),
+        }
+
+    inputs = {
+        "policy": str(policy),
+        "prm": str(prm),
+        "problems": digest_of(problems),
+        "strategy": dataclasses.asdict(strategy),
+    }
+    return it.run.stage(name, inputs=inputs, work=work)
+
+
+def _by_mark(trees: Sequence[SearchTree]) -> list[tuple[SearchTree, ...]]:
+    return list(zip(*(tree.at_marks for tree in trees), strict=True))
+
+
+def _read(stage: Stage) -> Entry:
+    found = json.loads((stage.folder / SCORES).read_text(encoding="utf-8"))
+    return Entry(np.asarray(found["correct"], np.float64), np.asarray(found["tokens"], np.float64))
