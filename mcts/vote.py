@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 
-from mcts.tree import NO_NODE, UNKNOWN_PRIOR, SearchTree
+import numpy as np
+
+from mcts import kernels
+from mcts.tree import NO_NODE, SearchTree
 
 
 def vote(tree: SearchTree, answers: Mapping[int, str | None]) -> int:
@@ -22,18 +24,11 @@ def vote(tree: SearchTree, answers: Mapping[int, str | None]) -> int:
     Returns:
         A final node, or `NO_NODE` if no solution has an answer.
     """
-    weights = {node: _weight(tree, node) for node, answer in answers.items() if answer is not None}
+    finals = np.asarray([node for node, answer in answers.items() if answer is not None], np.int32)
+    each = np.empty(len(finals))
+    kernels.vote_weights(tree.parent, tree.visits, tree.prior, tree.value, finals, each)
+    weights = dict(zip(finals.tolist(), each.tolist(), strict=True))
     totals: dict[str | None, float] = defaultdict(float)
     for node, weight in weights.items():
         totals[answers[node]] += weight
     return max(weights, key=lambda node: (totals[answers[node]], weights[node], -node), default=NO_NODE)
-
-
-def _weight(tree: SearchTree, node: int) -> float:
-    value = float(tree.value[node])
-    mass, above = 1.0, node
-    while tree.parent[above] != NO_NODE:
-        mass *= float(tree.prior[above])
-        above = int(tree.parent[above])
-    known = mass if mass > UNKNOWN_PRIOR else float(tree.visits[node])
-    return known if math.isnan(value) else known * value
