@@ -14,6 +14,7 @@ from mcts.tree import NO_NODE, Flag
 
 FIELDS = ("visits", "draws", "value_sum", "evidence", "value", "depth", "in_flight", "flags", "prior")
 GARBAGE = 0xA5
+ROOM = 400
 
 seeds = st.integers(0, 2**64 - 1)
 dice = st.builds(Random, st.integers(0, 2**32))  # sizes shrink; what fills them falls by a seed, which is fast
@@ -55,7 +56,8 @@ class Arena:
 
     def __init__(self, forest: Sequence[list[naive.Node]], placement: Random) -> None:
         count = sum(len(tree) for tree in forest)
-        self.nodes, self.ledger = kernels.allocate(2 * count)
+        self.end = 2 * count  # beyond it is room for blocks of siblings
+        self.nodes, self.ledger = kernels.allocate(self.end + ROOM)
         for records in (self.nodes, self.ledger):
             records.view(np.uint8)[:] = GARBAGE
         places = iter(placement.sample(range(2 * count), count))
@@ -71,6 +73,12 @@ class Arena:
             )
             for name in ("visits", "draws", "value_sum", "evidence", "value"):
                 self.column(name)[self.id_of[node]] = getattr(node, name)
+
+    def add_block(self, siblings: Sequence[naive.Node], room: int) -> None:
+        """Know nodes that a kernel wrote at the end of what was in use."""
+        for i, node in enumerate(siblings):
+            self.id_of[node], self.node_at[self.end + i] = self.end + i, node
+        self.end += room
 
     def column(self, name: str) -> np.ndarray:
         return (self.nodes if name in kernels.NODE.names else self.ledger)[name]
