@@ -63,6 +63,18 @@ def _spread(rule: int, visits: int, a: float, b: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
+def _score(record: Any, rule: int, unvisited: float, spread: float) -> float:
+    """The bound of a child; -inf where it is passed over. Free of jumps, for none could be foreseen."""
+    seen = record.visits + record.in_flight
+    if rule == PUCT:
+        mean = record.value_sum / np.float64(max(1, record.visits)) + unvisited * np.float64(record.visits == 0)
+        score = mean + record.prior * spread / (1.0 + seen)
+    else:
+        score = record.value + (spread / math.sqrt(seen) if seen > 0 else unvisited)
+    return -np.inf if record.flags & PASSED_OVER else score
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _scan(
     nodes: Nodes,
     ledger: Ledger,
@@ -75,25 +87,45 @@ def _scan(
     best_score: float,
 ) -> tuple[int, int, float]:
     """Score siblings while they are adjacent: returns the next (elsewhere, or `NO_NODE`) and the best so far."""
+    first, known, known_score, is_tied = child, best, best_score, False
     while True:
         record = nodes[child]
-        seen = record.visits + record.in_flight
-        if rule == PUCT:
-            mean = record.value_sum / np.float64(record.visits) if record.visits > 0 else unvisited
-            score = mean + record.prior * spread / (1.0 + seen)
-        else:
-            score = record.value + (spread / math.sqrt(seen) if seen > 0 else unvisited)
-        if record.flags & PASSED_OVER:
-            score = -np.inf
-        better = score > best_score
-        if score == best_score and best != NO_NODE:
-            better = _tie_break(seed, ledger[child].ordinal) > _tie_break(seed, ledger[best].ordinal)
-        best = child if better else best
-        best_score = score if better else best_score
+        score = _score(record, rule, unvisited, spread)
+        is_tied |= score == best_score
+        best = child if score > best_score else best
+        best_score = score if score > best_score else best_score
         following = record.next_sibling
         if following != child + 1:
-            return following, best, best_score
+            break
         child = following
+    if is_tied:
+        best, best_score = _scan_tied(nodes, ledger, seed, rule, unvisited, spread, first, child, known, known_score)
+    return following, best, best_score
+
+
+@njit(cache=True, error_model="numpy")
+def _scan_tied(
+    nodes: Nodes,
+    ledger: Ledger,
+    seed: np.uint64,
+    rule: int,
+    unvisited: float,
+    spread: float,
+    first: int,
+    last: int,
+    best: int,
+    best_score: float,
+) -> tuple[int, float]:
+    """The same over the adjacent siblings from `first` to `last`, with an eye on ties."""
+    for child in range(first, last + 1):
+        score = _score(nodes[child], rule, unvisited, spread)
+        if score > best_score or (
+            score == best_score
+            and best != NO_NODE
+            and _tie_break(seed, ledger[child].ordinal) > _tie_break(seed, ledger[best].ordinal)
+        ):
+            best, best_score = child, score
+    return best, best_score
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
