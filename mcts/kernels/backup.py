@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mcts.kernels.records import BUSY, CLOSED, EXPANDED, Ids, Ledger, Nodes
 from mcts.tree import NO_NODE
 
-THREADED_FROM = 64
+THREADED_FROM = 512
 MEAN, MAX = 0, 1
 NOT_BUSY = 255 - BUSY
 
