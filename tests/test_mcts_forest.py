@@ -341,8 +341,8 @@ def test_values_of_one_tree_in_one_batch_are_all_backed_up():
 def test_the_highest_value_of_the_children_goes_up():
     forest = Forest(max_depth=9)
     tree = plant(forest)
-    a, b = grow(forest, tree, tree.root, "a", "b")
-    c, d = grow(forest, tree, a, "c.", "d.")
+    a, b, _ = grow(forest, tree, tree.root, "a", "b", "unvalued")
+    c, d, _ = grow(forest, tree, a, "c.", "d.", "e.")
     for leaf, value in ((c, 0.25), (d, 0.75)):
         forest.assign(leaf, (nan, 0.9, value))
     forest.assign(b, (nan, 0.5))

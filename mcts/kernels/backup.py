@@ -110,7 +110,7 @@ def _backup_children(nodes: Nodes, leaves: Ids, rule: int) -> None:
             while child != NO_NODE:
                 visits += nodes[child].visits
                 total += nodes[child].visits * nodes[child].value
-                highest = max(highest, nodes[child].value)
+                highest = max(highest, nodes[child].value)  # NaN is never greater
                 child = nodes[child].next_sibling
             if rule == MAX and highest > -np.inf:
                 record.value = highest
