@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
 
-from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag, SearchTree
+from mcts import kernels
+from mcts.tree import NO_NODE, Flag, SearchTree
 
 
 class Choice(StrEnum):
     """What decides between the solutions of a tree.
 
-    * `best`: the highest value.
+    * `best`: the highest value, the tree's own answer.
     * `threshold`: the first with a value of `THRESHOLD` or more, else the best (ReST-MCTS*, inference).
     * `majority`: the answer that was drawn most often (self-consistency, arXiv 2203.11171).
     * `weighted`: the answer of the greatest sum of values over its draws (weighted best-of-N; ReST-MCTS*, evaluation).
@@ -39,59 +39,34 @@ Answers = Mapping[int, str | None]
 
 def choose(tree: SearchTree, how: Choice, answers: Answers) -> int:
     """The node of the chosen solution, or `NO_NODE` if there is none. One that a checker accepted goes before all."""
-    if np.any(tree.flags & Flag.ACCEPTED):
-        return best(tree)
-    match how:
-        case Choice.BEST:
-            return best(tree)
-        case Choice.THRESHOLD:
-            passing = [int(node) for node in tree.finals() if tree.value[node] >= THRESHOLD]
-            return passing[0] if passing else best(tree)
-        case Choice.MAJORITY:
-            return agreed(tree, answers, _draws)
-        case Choice.WEIGHTED:
-            return agreed(tree, answers, lambda tree, node: _draws(tree, node) * _belief(tree, node))
-        case Choice.VOTE:
-            return agreed(tree, answers, _believed_mass)
+    if how is Choice.BEST or np.any(tree.flags & Flag.ACCEPTED):
+        return tree.answer
+    if how is Choice.THRESHOLD:
+        passing = [int(node) for node in tree.finals() if tree.value[node] >= THRESHOLD]
+        return passing[0] if passing else tree.answer
+    return agreed(answers, weigh(tree, how, [node for node, answer in answers.items() if answer is not None]))
 
 
-def best(tree: SearchTree) -> int:
-    """A solution the checker accepted, else the highest valued one not rejected, else any. Of equals the first."""
-
-    def rank(node: int) -> tuple[bool, bool, float]:
-        flags, value = int(tree.flags[node]), float(tree.value[node])
-        return bool(flags & Flag.ACCEPTED), not flags & Flag.REJECTED, -1.0 if math.isnan(value) else value
-
-    return max(map(int, tree.finals()), key=rank, default=NO_NODE)
-
-
-def agreed(tree: SearchTree, answers: Answers, weight: Callable[[SearchTree, int], float]) -> int:
+def agreed(answers: Answers, weights: Mapping[int, float]) -> int:
     """Solutions that agree speak for each other: the heaviest solution of the answer with the greatest total weight."""
-    weights = {node: weight(tree, node) for node, answer in answers.items() if answer is not None}
     totals: dict[str | None, float] = defaultdict(float)
-    for node, its_weight in weights.items():
-        totals[answers[node]] += its_weight
+    for node, weight in weights.items():
+        totals[answers[node]] += weight
     return max(weights, key=lambda node: (totals[answers[node]], weights[node], -node), default=NO_NODE)
 
 
-def _draws(tree: SearchTree, node: int) -> float:
-    """How often a solution was drawn; one that a search came to by single steps counts once."""
-    return float(max(1, tree.visits[node]))
+def weigh(tree: SearchTree, how: Choice, finals: Sequence[int]) -> dict[int, float]:
+    """The weight of each solution: its draws, these times its value, or the policy's probability of it times its value.
 
-
-def _belief(tree: SearchTree, node: int) -> float:
-    """The value; where none is known, all are believed."""
-    value = float(tree.value[node])
-    return 1.0 if math.isnan(value) else value
-
-
-def _believed_mass(tree: SearchTree, node: int) -> float:
-    """The part of the policy's own solutions that this one stands for, as far as the scorer believes in it.
-
-    Where the policy tells no probabilities, draws stand in for them.
+    One without a value is believed. Where the policy tells no probabilities, draws stand in for them.
     """
-    mass, above = 1.0, node
-    while tree.parent[above] != NO_NODE:
-        mass *= float(tree.prior[above])
-        above = int(tree.parent[above])
-    return (mass if mass > UNKNOWN_PRIOR else _draws(tree, node)) * _belief(tree, node)
+    nodes = np.asarray(finals, np.int32)
+    if how is Choice.VOTE:
+        weights = np.empty(len(nodes))
+        kernels.vote_weights(tree.parent, tree.visits, tree.prior, tree.value, nodes, weights)
+    else:
+        # A solution that a search came to without crediting it was drawn once.
+        weights = np.maximum(1, tree.visits[nodes]).astype(np.float64)
+        if how is Choice.WEIGHTED:
+            weights *= np.nan_to_num(tree.value[nodes], nan=1.0)
+    return dict(zip(finals, weights.tolist(), strict=True))

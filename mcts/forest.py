@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import exp
+from typing import Any
 
 import numpy as np
 
 from mcts import kernels
-from mcts.kernels import NODE, Ids, Nodes
+from mcts.kernels import Ids
+from mcts.kernels.records import EXPORTED_FLAGS
 from mcts.ports import Checker
 from mcts.requests import (
     BackupChildMean,
+    BackupMax,
+    BackupMean,
     Check,
     Credit,
     Expand,
     Finish,
     Grow,
+    Release,
     Revalue,
     SelectPrefix,
+    SelectPuct,
     SelectUct,
     TreeRequest,
 )
@@ -59,7 +65,7 @@ class Forest:
     def __init__(self, *, max_depth: int, checker: Checker | None = None, capacity: int = 4096) -> None:
         self.max_depth = max_depth
         self.checker = checker
-        self._records: Nodes = np.zeros(capacity, NODE)
+        self._records, self._ledger = kernels.allocate(capacity)
         self._steps: list[Step | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
 
@@ -96,7 +102,7 @@ class Forest:
 
     def count_draws(self, node: int, width: int) -> None:
         """Record that `width` continuations were drawn at `node`."""
-        self._records[node]["draws"] += width
+        self._ledger[node]["draws"] += width
 
     def parent(self, node: int) -> int:
         """The node that `node` continues; `NO_NODE` for a root."""
@@ -118,7 +124,21 @@ class Forest:
         """Whether the checker accepted a solution."""
         return bool(np.any(self._records[tree.nodes]["flags"] & Flag.ACCEPTED))
 
-    def export(self, tree: Tree, *, strategy: str, spent: Spent) -> SearchTree:
+    def best_final(self, tree: Tree) -> int:
+        """The answer: a solution the checker accepted, else the one of the highest value not rejected, else any."""
+        return int(kernels.best_final(self._records, np.asarray(tree.nodes, np.int32)))
+
+    def fault(self, tree: Tree, *, counted: bool = False) -> tuple[int, kernels.Fault]:
+        """The first node whose records disagree with its neighbours', and how; `NO_NODE` where all is well.
+
+        Args:
+            counted: Whether backups go up to the root, so that a node has the visits of all its children.
+        """
+        roots = np.asarray([tree.root], np.int32)
+        node, fault = kernels.find_fault(self._records, self._ledger, roots, counted)
+        return int(node), kernels.Fault(fault)
+
+    def export(self, tree: Tree, *, strategy: str, spent: Spent, answer: int) -> SearchTree:
         """The tree as columns of its own, nodes renumbered in order of creation."""
         ids = np.asarray(tree.nodes, np.int32)
         records = self._records[ids]
@@ -129,14 +149,14 @@ class Forest:
             strategy=strategy,
             seed=tree.seed,
             spent=spent,
-            answer=NO_NODE,
+            answer=ordinal_of.get(answer, NO_NODE),
             steps=tuple(self._steps[node] for node in tree.nodes),
             parent=np.asarray(parents, np.int32),
             visits=records["visits"].copy(),
-            value_sum=records["value_sum"].copy(),
+            value_sum=self._ledger[ids]["evidence"] + records["value_sum"],
             value=records["value"].copy(),
             prior=records["prior"].copy(),
-            flags=records["flags"].copy(),
+            flags=(records["flags"] & np.uint8(EXPORTED_FLAGS)).astype(np.uint16),
         )
 
     # --- requests, many trees at once -------------------------------------------------------------------------------
@@ -146,7 +166,7 @@ class Forest:
         replies: list[object] = [None] * len(batch)
         groups: dict[object, list[int]] = {}
         for i, (_, request) in enumerate(batch):
-            key: object = request if isinstance(request, SelectUct | SelectPrefix) else type(request)
+            key: object = request if isinstance(request, SelectUct | SelectPuct | SelectPrefix) else type(request)
             groups.setdefault(key, []).append(i)
         for key, members in groups.items():
             trees = [batch[i][0] for i in members]
@@ -159,25 +179,37 @@ class Forest:
         match key:
             case SelectUct():
                 bound = (key.exploration, key.log_factor, key.unvisited_bonus)
-                yield from self._select(kernels.select_uct, trees, bound)
+                yield from self._select(kernels.select_uct, trees, bound, hold=False)
+            case SelectPuct():
+                score = (key.c_init, key.c_base, key.unvisited_value)
+                yield from self._select(kernels.select_puct, trees, score, hold=key.hold)
             case SelectPrefix():
-                index = (key.strength, key.root_share, key.opening)
-                yield from self._select(kernels.select_prefix, trees, index)
-            case _ if key is Credit:
-                credits = [request for request in requests if isinstance(request, Credit)]
-                leaves = np.asarray([request.leaf for request in credits], np.int32)
-                prefixes = np.asarray([request.prefix for request in credits], np.int32)
-                evidence = np.asarray([request.evidence for request in credits], np.float64)
-                kernels.credit(self._records, leaves, prefixes, evidence)
-                yield from (None for _ in credits)
-            case _ if key is BackupChildMean:
-                leaves = np.asarray([r.leaf for r in requests if isinstance(r, BackupChildMean)], np.int32)
-                kernels.backup_child_mean(self._records, leaves)
-                kernels.close(self._records, leaves)
-                yield from (None for _ in leaves)
+                yield from self._select_prefix(key, trees)
+            case _ if key in (Credit, BackupChildMean, BackupMean, BackupMax, Release):
+                self._back_up(key, trees, requests)
+                yield from (None for _ in requests)
             case _:
                 for tree, request in zip(trees, requests, strict=True):
                     yield self._perform_one(tree, request)
+
+    def _back_up(self, kind: object, trees: list[Tree], requests: Sequence[Any]) -> None:
+        leaves = np.asarray([request.leaf for request in requests], np.int32)
+        if kind is Credit:
+            prefixes = np.asarray([request.prefix for request in requests], np.int32)
+            evidence = np.asarray([request.evidence for request in requests], np.float64)
+            kernels.credit(self._records, self._ledger, leaves, prefixes, evidence)
+            return
+        if kind is BackupChildMean:
+            kernels.backup_child_mean(self._records, leaves)
+        elif kind is BackupMax:
+            kernels.backup_child_max(self._records, leaves)
+        elif kind is BackupMean:
+            values = np.asarray([request.value for request in requests], np.float32)
+            for wave in _waves(trees):
+                kernels.backup_mean(self._records, leaves[wave], values[wave])
+        else:
+            kernels.release(self._records, leaves)
+        kernels.close(self._records, leaves)
 
     def _perform_one(self, tree: Tree, request: TreeRequest) -> object:
         match request:
@@ -194,11 +226,21 @@ class Forest:
                 self._records[node]["visits"] += 1
         return None
 
-    def _select(self, kernel: object, trees: list[Tree], arguments: tuple[float, ...]) -> list[int]:
-        roots = np.asarray([tree.root for tree in trees], np.int32)
-        seeds = np.asarray([tree.seed for tree in trees], np.uint64)
+    def _select(
+        self, kernel: Callable[..., None], trees: list[Tree], arguments: tuple[float, ...], *, hold: bool
+    ) -> list[int]:
+        roots, seeds = _roots_and_seeds(trees)
+        chosen = np.empty((len(trees), 1), np.int32)
+        for wave in _waves(trees):
+            leaves = np.empty((len(wave), 1), np.int32)
+            kernel(self._records, self._ledger, roots[wave], seeds[wave], *arguments, hold, leaves)
+            chosen[wave] = leaves
+        return [int(node) for node in chosen[:, 0]]
+
+    def _select_prefix(self, index: SelectPrefix, trees: list[Tree]) -> list[int]:
         chosen: Ids = np.empty(len(trees), np.int32)
-        kernel(self._records, roots, seeds, *arguments, chosen)  # type: ignore[operator]
+        where = self._records, self._ledger, *_roots_and_seeds(trees)
+        kernels.select_prefix(*where, index.strength, index.root_share, index.opening, chosen)
         return [int(node) for node in chosen]
 
     # --- growth -----------------------------------------------------------------------------------------------------
@@ -226,15 +268,15 @@ class Forest:
             self._double()
         node = self._free.pop()
         self._steps[node] = step
-        kernels.append_child(self._records, parent, node, len(tree.nodes), prior, flags)
+        kernels.append_child(self._records, self._ledger, parent, node, len(tree.nodes), prior, flags)
         tree.nodes.append(node)
         return node
 
     def _double(self) -> None:
         old = len(self._records)
-        records = np.zeros(2 * old, NODE)
-        records[:old] = self._records
-        self._records = records
+        records, ledger = kernels.allocate(2 * old)
+        records[:old], ledger[:old] = self._records, self._ledger
+        self._records, self._ledger = records, ledger
         self._steps.extend([None] * old)
         self._free.extend(range(2 * old - 1, old - 1, -1))
 
@@ -246,3 +288,20 @@ class Forest:
         accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
         self._records[node]["flags"] |= Flag.ACCEPTED if accepted else Flag.REJECTED
         return accepted
+
+
+def _roots_and_seeds(trees: list[Tree]) -> tuple[Ids, kernels.Seeds]:
+    return np.asarray([tree.root for tree in trees], np.int32), np.asarray([tree.seed for tree in trees], np.uint64)
+
+
+def _waves(trees: list[Tree]) -> list[list[int]]:
+    """Positions in order, shared out so that each wave has a tree once: the n-th request of a tree is in wave n."""
+    waves: list[list[int]] = []
+    turns: dict[int, int] = {}
+    for position, tree in enumerate(trees):
+        turn = turns.get(id(tree), 0)
+        turns[id(tree)] = turn + 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(position)
+    return waves

@@ -71,6 +71,26 @@ class SelectUct:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectPuct:
+    """Walk to an unexpanded node by PUCT over priors and mean values. Reply: node, or `NO_NODE` where nothing is open.
+
+    Of several in one tuple each sees those before it in flight, if they `hold`.
+
+    Attributes:
+        c_init: Exploration; 1.25 in AlphaZero.
+        c_base: Visits from which exploration grows; 19652 in AlphaZero.
+        unvisited_value: Q of a child without visits.
+        hold: Put the node in flight: it is not chosen again until a backup or `Release` from it. All selections of a
+            tree hold, or none does; at most 255 at a time.
+    """
+
+    c_init: float = 1.25
+    c_base: float = 19652.0
+    unvisited_value: float = 0.0
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SelectPrefix:
     """Choose the prefix to draw the next step from. Reply: node."""
 
@@ -117,8 +137,38 @@ class BackupChildMean:
     leaf: int
 
 
+@dataclass(frozen=True, slots=True)
+class BackupMean:
+    """Count a visit and add `value` from `leaf` to the root, and close what is exhausted. Reply: None.
+
+    `SelectPuct` reads the mean. The value of the nodes themselves stays as it is.
+    """
+
+    leaf: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackupMax:
+    """Count a visit and set each value from `leaf` to the root to the highest among its children's. Reply: None.
+
+    Closes what is exhausted, too.
+    """
+
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take `leaf` out of flight without a visit: its simulation came to nothing. Reply: None."""
+
+    leaf: int
+
+
 EngineRequest = Draw | Value | Critique
-TreeRequest = Grow | Check | SelectUct | SelectPrefix | Credit | Expand | Finish | Revalue | BackupChildMean
+Select = SelectUct | SelectPuct | SelectPrefix
+Backup = Credit | BackupChildMean | BackupMean | BackupMax | Release
+TreeRequest = Grow | Check | Select | Expand | Finish | Revalue | Backup
 Request = EngineRequest | TreeRequest
 
 Simulation = Generator[Request | tuple[Request, ...], Any, bool]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from mcts.aggregate import Aggregate
 from mcts.budget import Budget
-from mcts.choice import best
 from mcts.forest import Forest, Tree
 from mcts.requests import Request, Simulation
 from mcts.search.search import Search
@@ -99,5 +98,6 @@ class Walk:
             self.kept.append(self._copy(forest))
 
     def _copy(self, forest: Forest) -> SearchTree:
-        tree = forest.export(self.tree, strategy=self.query.search.name, spent=self.spent)
-        return dataclasses.replace(tree, answer=best(tree))
+        return forest.export(
+            self.tree, strategy=self.query.search.name, spent=self.spent, answer=forest.best_final(self.tree)
+        )

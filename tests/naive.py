@@ -39,6 +39,9 @@ class Node:
     visits: int = 0
     draws: int = 0
     value_sum: float = 0.0
+    evidence: float = 0.0
+    in_flight: int = 0
+    is_held: bool = False
     value: float = nan
 
     def __post_init__(self) -> None:
@@ -48,6 +51,17 @@ class Node:
 
     def is_(self, flag: Flag) -> bool:
         return bool(self.flags & flag)
+
+    def is_busy(self) -> bool:
+        """Whether every open leaf at or beneath the node is in flight."""
+        if self.is_held or self.is_(Flag.CLOSED) or not self.is_(Flag.EXPANDED):
+            return self.is_held
+        below = [child for child in self.children if not child.is_(Flag.CLOSED)]
+        return bool(below) and all(child.is_busy() for child in below)
+
+    def is_free(self) -> bool:
+        """Whether a walk may go on here."""
+        return not self.is_(Flag.CLOSED) and not self.is_busy()
 
     def upwards(self) -> Iterator[Node]:
         """This node, its parent, and so on to the root."""
@@ -73,22 +87,80 @@ def tie_break(seed: int, ordinal: int) -> int:
 
 
 def select_uct(root: Node, seed: int, exploration: float, log_factor: float, unvisited_bonus: float) -> Node | None:
-    if root.is_(Flag.CLOSED):
+    def bound(parent: Node, child: Node) -> float:
+        visits = child.visits + child.in_flight
+        if visits == 0:
+            return child.value + unvisited_bonus
+        above = parent.visits + parent.in_flight
+        return child.value + exploration * math.sqrt(log_factor * math.log(max(1, above))) / math.sqrt(visits)
+
+    return _walk(root, seed, bound)
+
+
+def select_puct(root: Node, seed: int, c_init: float, c_base: float, unvisited_value: float) -> Node | None:
+    def score(parent: Node, child: Node) -> float:
+        mean = child.value_sum / child.visits if child.visits else unvisited_value
+        above = parent.visits + parent.in_flight
+        growth = math.log((above + c_base + 1.0) / c_base) + c_init
+        return mean + child.prior * (math.sqrt(above) * growth) / (1.0 + (child.visits + child.in_flight))
+
+    return _walk(root, seed, score)
+
+
+def _walk(root: Node, seed: int, score: Callable[[Node, Node], float]) -> Node | None:
+    if not root.is_free():
         return None
     node = root
     while node.is_(Flag.EXPANDED):
-
-        def bound(child: Node, parent: Node = node) -> float:
-            if child.visits == 0:
-                return child.value + unvisited_bonus
-            spread = exploration * math.sqrt(log_factor * math.log(max(1, parent.visits)))
-            return child.value + spread / math.sqrt(child.visits)
-
-        candidates = [child for child in node.children if not child.is_(Flag.CLOSED) and not isnan(child.value)]
-        if not candidates:
+        scored = [(score(node, child), tie_break(seed, child.ordinal), child) for child in node.children]
+        open_ = [entry for entry in scored if entry[2].is_free() and not isnan(entry[0])]
+        if not open_:
             return None
-        node = max(candidates, key=lambda child: (bound(child), tie_break(seed, child.ordinal)))
+        node = max(open_, key=lambda entry: entry[:2])[2]
     return node
+
+
+def hold(leaf: Node) -> None:
+    leaf.is_held = True
+    for node in leaf.upwards():
+        node.in_flight += 1
+
+
+def release(leaf: Node) -> None:
+    if leaf.is_held:
+        leaf.is_held = False
+        for node in leaf.upwards():
+            node.in_flight -= 1
+
+
+def expand(leaf: Node, ordinal: int, max_depth: int, priors: Sequence[float], values: Sequence[float]) -> list[Node]:
+    if leaf.depth >= max_depth:
+        return []
+    leaf.flags |= Flag.EXPANDED
+    both = enumerate(zip(priors, values, strict=True))
+    return [Node(ordinal + i, leaf, prior=prior, value=value) for i, (prior, value) in both]
+
+
+def backup_mean(leaf: Node, value: float) -> None:
+    release(leaf)
+    for node in leaf.upwards():
+        node.visits += 1
+        node.value_sum = single(node.value_sum + value)
+
+
+def backup_child_max(leaf: Node) -> None:
+    release(leaf)
+    for node in leaf.upwards():
+        node.visits += 1
+        node.value = max((child.value for child in node.children if not isnan(child.value)), default=node.value)
+
+
+def vote_weight(final: Node) -> float:
+    mass = 1.0
+    for node in final.upwards():
+        mass *= node.prior if node.parent is not None else 1.0
+    known = mass if mass > UNKNOWN_PRIOR else float(final.visits)
+    return known if isnan(final.value) else known * final.value
 
 
 def branching_index(node: Node, strength: float, mean_depth: float) -> float:
@@ -98,7 +170,7 @@ def branching_index(node: Node, strength: float, mean_depth: float) -> float:
     if any(child.prior == UNKNOWN_PRIOR for child in node.children):
         new = min(new, (1.0 + len(node.children)) / (1.0 + max(node.draws, node.visits)))
     new = max(0.0, new)
-    success = (strength * node.value + node.value_sum) / (strength + node.visits)
+    success = (strength * node.value + node.evidence) / (strength + node.visits)
     return new * success / (1.0 + new * max(0.0, mean_depth - node.depth - 1.0))
 
 
@@ -121,12 +193,13 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
 def credit(leaf: Node, prefix: Node, evidence: float) -> None:
     for node in leaf.upwards():
         node.visits += 1
-        node.value_sum += evidence
+        node.evidence += evidence
         if node is prefix:
             return
 
 
 def backup_child_mean(leaf: Node) -> None:
+    release(leaf)
     for node in leaf.upwards():
         node.visits += 1
         visits = sum(child.visits for child in node.children)

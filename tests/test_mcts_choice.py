@@ -6,7 +6,7 @@ from fakes import search_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcts.choice import Choice, best, choose
+from mcts.choice import Choice, choose
 from mcts.tree import NO_NODE, Flag
 
 # 0 -> 1 -> {2, 3}, 0 -> 4: three solutions, of probability .5 * .4 = .2, .5 * .6 = .3 and .5
@@ -62,7 +62,7 @@ def test_the_scale_of_the_values_does_not_matter(scale):
 def test_a_checker_goes_before_every_choice():
     flags = TREE.flags.copy()
     flags[4] |= Flag.ACCEPTED
-    judged = dataclasses.replace(TREE, flags=flags)
+    judged = dataclasses.replace(TREE, flags=flags, answer=4)
     for how in Choice:
         assert choose(judged, how, {2: "a", 3: "a", 4: "b"}) == 4
 
@@ -70,7 +70,7 @@ def test_a_checker_goes_before_every_choice():
 def test_every_choice_by_hand():
     answers = {2: "a", 3: "b", 4: "b"}
     value = np.asarray([0.5, 0.5, 0.7, 0.9, 0.95], np.float32)
-    tree = dataclasses.replace(TREE, value=value)
+    tree = dataclasses.replace(TREE, value=value, answer=4)
     assert choose(tree, Choice.BEST, answers) == 4
     assert choose(tree, Choice.MAJORITY, answers) == 2  # 4 draws against 1 + 1
     assert choose(tree, Choice.WEIGHTED, answers) == 2  # 4 * .7 against .9 + .95
@@ -82,12 +82,3 @@ def test_every_choice_by_hand():
 @pytest.mark.parametrize("how", list(Choice))
 def test_without_a_solution_there_is_nothing_to_choose(how):
     assert choose(search_tree([-1, 0]), how, {}) == NO_NODE
-
-
-def test_the_best_solution_is_not_one_the_checker_rejected():
-    flags = TREE.flags.copy()
-    flags[2] |= Flag.REJECTED
-    judged = dataclasses.replace(TREE, flags=flags)
-    assert best(judged) == 3
-    flags[[3, 4]] |= np.uint16(Flag.REJECTED)
-    assert best(dataclasses.replace(TREE, flags=flags)) == 2  # the first of those that none believes in

@@ -7,9 +7,22 @@ from fakes import HashChecker, World, assert_same_tree, step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcts.choice import best
 from mcts.forest import Forest, Tree
-from mcts.requests import BackupChildMean, Check, Credit, Expand, Grow, Revalue, SelectPrefix, SelectUct
+from mcts.kernels import Fault
+from mcts.requests import (
+    BackupChildMean,
+    BackupMax,
+    BackupMean,
+    Check,
+    Credit,
+    Expand,
+    Grow,
+    Release,
+    Revalue,
+    SelectPrefix,
+    SelectPuct,
+    SelectUct,
+)
 from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 from mcts.types import Problem, Propose, Spent, State, Step, StepEnd, Until
 
@@ -36,7 +49,7 @@ def grow(forest: Forest, tree: Tree, node: int, *names: str) -> list[int]:
 
 
 def export(forest: Forest, tree: Tree) -> SearchTree:
-    return forest.export(tree, strategy="none", spent=Spent())
+    return forest.export(tree, strategy="none", spent=Spent(), answer=forest.best_final(tree))
 
 
 def flags(forest: Forest, tree: Tree, node: int) -> Flag:
@@ -182,14 +195,14 @@ def test_the_answer_is_accepted_first_then_not_rejected_then_of_the_highest_valu
         if verdict is not None:
             forest.checker = Always(verdict)
             forest.perform([(tree, Check(leaf))])
-    assert best(export(forest, tree)) == tree.nodes.index(leaves[chosen])
+    assert forest.best_final(tree) == leaves[chosen]
 
 
 def test_a_tree_without_a_solution_has_no_answer():
     forest = Forest(max_depth=9)
     tree = plant(forest)
     grow(forest, tree, tree.root, "a b~", "a c")
-    assert best(export(forest, tree)) == NO_NODE
+    assert forest.best_final(tree) == NO_NODE
 
 
 def test_requests_of_many_trees_and_kinds_are_answered_each_with_its_own_reply():
@@ -295,3 +308,46 @@ def test_a_grown_tree_equals_its_twin(lines):
     assert exported.flags.tolist() == [node.flags for node in walk.nodes]
     assert exported.prior.tolist() == [node.prior for node in walk.nodes]
     assert exported.steps == tuple(node.step for node in walk.nodes)
+
+
+def test_leaves_held_in_one_tuple_differ_and_a_backup_frees_them():
+    forest = Forest(max_depth=9)
+    tree, other = plant(forest), plant(forest, "q")
+    a, b = grow(forest, tree, tree.root, "a", "b")
+    forest.perform([(tree, Expand(tree.root))])
+    hold = SelectPuct(hold=True)
+    first, alone, second, third = forest.perform([(tree, hold), (other, hold), (tree, hold), (tree, hold)])
+    assert {first, second} == {a, b}
+    assert (alone, third) == (other.root, NO_NODE)
+    assert forest.fault(tree) == (NO_NODE, Fault.NONE)
+    forest.perform([(tree, BackupMean(first, 0.25)), (tree, Release(second)), (other, BackupMean(alone, 1.0))])
+    exported = export(forest, tree)
+    assert exported.visits.tolist() == [1, int(first == a), int(first == b)]
+    assert exported.value_sum.tolist() == [0.25, 0.25 * (first == a), 0.25 * (first == b)]
+    assert exported.flags.tolist() == [Flag.EXPANDED, 0, 0]
+    assert forest.fault(tree, counted=True) == (NO_NODE, Fault.NONE)
+    assert forest.perform([(tree, SelectPuct(unvisited_value=9.0))]) == [second]
+
+
+def test_values_of_one_tree_in_one_batch_are_all_backed_up():
+    forest = Forest(max_depth=9)
+    tree = plant(forest)
+    leaves = grow(forest, tree, tree.root, "a", "b", "c")
+    forest.perform([(tree, BackupMean(leaf, value)) for leaf, value in zip(leaves, (0.5, 0.25, 1.0), strict=True)])
+    assert export(forest, tree).value_sum.tolist() == [1.75, 0.5, 0.25, 1.0]
+    assert export(forest, tree).visits.tolist() == [3, 1, 1, 1]
+
+
+def test_the_highest_value_of_the_children_goes_up():
+    forest = Forest(max_depth=9)
+    tree = plant(forest)
+    a, b, _ = grow(forest, tree, tree.root, "a", "b", "unvalued")
+    c, d, _ = grow(forest, tree, a, "c.", "d.", "e.")
+    for leaf, value in ((c, 0.25), (d, 0.75)):
+        forest.assign(leaf, (nan, 0.9, value))
+    forest.assign(b, (nan, 0.5))
+    forest.perform([(tree, Expand(tree.root)), (tree, Expand(a))])
+    forest.perform([(tree, BackupMax(a))])
+    assert [forest.value(node) for node in (tree.root, a)] == [0.75, 0.75]
+    assert not forest.is_open(a)
+    assert forest.is_open(tree.root)

@@ -1,95 +1,16 @@
-from collections.abc import Callable, Sequence
-from math import nan
 from random import Random
 
 import naive
 import numpy as np
 import pytest
+from arenas import Arena, dice, forests, seeds, select, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts import kernels
+from mcts.kernels import prefix as branching
+from mcts.kernels import select as walks
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
-
-FIELDS = ("visits", "draws", "value_sum", "value", "depth", "flags", "prior")
-GARBAGE = 0xA5
-
-seeds = st.integers(0, 2**64 - 1)
-dice = st.builds(Random, st.integers(0, 2**32))  # sizes shrink; what fills them falls by a seed, which is fast
-
-
-@st.composite
-def trees(draw: st.DrawFn, *, expanded: bool = False, valued: bool = True) -> list[naive.Node]:
-    """A tree of any shape, its nodes in order of creation; `expanded` closes what is exhausted, as MCTS* leaves it."""
-    size, rng, grain = draw(st.integers(0, 30)), draw(dice), draw(st.sampled_from([2, 4, 1 << 20]))
-
-    def value() -> float:
-        return naive.single(rng.randint(0, grain) / grain)
-
-    tree = [naive.Node(0)]
-    for ordinal in range(1, size + 1):
-        open_nodes = [node for node in tree if not node.flags]
-        flags = rng.choice([0, 0, 0, Flag.CLOSED, Flag.FINAL | Flag.CLOSED]) if ordinal > 1 else 0
-        tree.append(
-            naive.Node(
-                ordinal, rng.choice(open_nodes), flags=int(flags), prior=naive.single(rng.choice((0.0, 0.1, 0.6)))
-            )
-        )
-    for node in tree:
-        node.visits, node.draws, node.value, node.value_sum = rng.randint(0, 4), rng.randint(0, 3), value(), value()
-        if not valued and rng.random() < 0.5:
-            node.value = nan
-    tree[0].draws += rng.randint(0, 6)
-    if expanded:
-        for node in reversed(tree):
-            if node.children:
-                node.flags |= Flag.EXPANDED
-                naive.close(node)
-    return tree
-
-
-class Arena:
-    """The records of some trees, scattered over an arena that is full of garbage otherwise."""
-
-    def __init__(self, forest: Sequence[list[naive.Node]], placement: Random) -> None:
-        count = sum(len(tree) for tree in forest)
-        self.nodes = np.zeros(2 * count, kernels.NODE)
-        self.nodes.view(np.uint8)[:] = GARBAGE
-        places = iter(placement.sample(range(2 * count), count))
-        self.id_of = {node: next(places) for tree in forest for node in tree}
-        self.node_at = {place: node for node, place in self.id_of.items()}
-        order = [node for tree in forest for node in tree]
-        placement.shuffle(order)  # trees grow in turns ...
-        order.sort(key=lambda node: node.ordinal)  # ... and parents before children
-        for node in order:
-            parent = NO_NODE if node.parent is None else self.id_of[node.parent]
-            kernels.append_child(self.nodes, parent, self.id_of[node], node.ordinal, node.prior, node.flags)
-            record = self.nodes[self.id_of[node]]
-            for name in ("visits", "draws", "value_sum", "value"):
-                record[name] = getattr(node, name)
-
-    def ids(self, chosen: Sequence[naive.Node]) -> kernels.Ids:
-        return np.asarray([self.id_of[node] for node in chosen], np.int32)
-
-    def assert_equal(self, forest: Sequence[list[naive.Node]]) -> None:
-        nodes = [node for tree in forest for node in tree]
-        records = self.nodes[self.ids(nodes)]
-        for name in FIELDS:
-            np.testing.assert_array_equal(records[name], [getattr(node, name) for node in nodes], err_msg=name)
-        unused = np.setdiff1d(np.arange(len(self.nodes)), list(self.node_at))
-        assert np.all(self.nodes.view(np.uint8).reshape(len(self.nodes), -1)[unused] == GARBAGE)
-
-
-def forests(**kind: bool) -> st.SearchStrategy[list[list[naive.Node]]]:
-    return st.lists(trees(**kind), min_size=1, max_size=3)
-
-
-def select(
-    kernel: Callable[..., None], arena: Arena, roots: Sequence[naive.Node], seeds: list[int], *how: float
-) -> list:
-    chosen = np.full(len(roots), -7, np.int32)
-    kernel(arena.nodes, arena.ids(roots), np.asarray(seeds, np.uint64), *how, chosen)
-    return [None if place == NO_NODE else arena.node_at[int(place)] for place in chosen]
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,7 +25,8 @@ def test_a_new_record_is_clean_and_children_are_chained_in_order_of_creation(for
                 chained.append(arena.node_at[child])
                 last, child = child, int(arena.nodes[child]["next_sibling"])
             assert chained == node.children
-            assert arena.nodes[arena.id_of[node]]["last_child"] == (last if chained else NO_NODE)
+            assert arena.ledger[arena.id_of[node]]["last_child"] == (last if chained else NO_NODE)
+            assert arena.ledger[arena.id_of[node]]["children"] == len(node.children)
 
 
 @settings(max_examples=150, deadline=None)
@@ -164,10 +86,12 @@ def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, se
 
 def test_the_branching_index_by_hand():
     """Three quarters of the root's mass were seen; solutions have three steps."""
-    root = naive.Node(0, value=0.5, visits=2, value_sum=1.0)
+    root = naive.Node(0, value=0.5, visits=2, evidence=1.0)
     children = [naive.Node(ordinal, root, value=0.5, prior=prior) for ordinal, prior in ((1, 0.5), (2, 0.25))]
     arena = Arena([[root, *children]], Random(0))
-    index = [kernels.branching_index(arena.nodes, node, 1.0, 3.0) for node in arena.ids([root, *children])]
+    index = [
+        kernels.branching_index(arena.nodes, arena.ledger, node, 1.0, 3.0) for node in arena.ids([root, *children])
+    ]
     # The root: a new step with .25, (1 * .5 + 1) / (1 + 2) successes, one step or three. A child: all is new there.
     assert index == pytest.approx([0.25 * 0.5 / (1 + 0.25 * 2), 0.5 / 2, 0.5 / 2])
 
@@ -177,7 +101,9 @@ def test_a_policy_without_probabilities_exhausts_a_prefix_by_drawing_nothing_new
     only = naive.Node(1, root, value=0.5, prior=UNKNOWN_PRIOR)
     arena = Arena([[root, only]], Random(0))
     (node,) = arena.ids([root])
-    assert kernels.branching_index(arena.nodes, node, 1.0, 1.0) == pytest.approx((1 + 1) / (1 + 9) * 0.5 / 2)
+    assert kernels.branching_index(arena.nodes, arena.ledger, node, 1.0, 1.0) == pytest.approx(
+        (1 + 1) / (1 + 9) * 0.5 / 2
+    )
 
 
 def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():
@@ -207,7 +133,7 @@ def test_credit_equals_its_twin_and_leaves_what_is_above_the_prefix_alone(forest
             leaves.append(rng.choice(tree))
             prefixes.append(rng.choice(list(leaves[-1].upwards())))
             evidence.append(rng.random())
-        kernels.credit(arena.nodes, arena.ids(leaves), arena.ids(prefixes), np.asarray(evidence))
+        kernels.credit(arena.nodes, arena.ledger, arena.ids(leaves), arena.ids(prefixes), np.asarray(evidence))
         for leaf, prefix, amount in zip(leaves, prefixes, evidence, strict=True):
             naive.credit(leaf, prefix, amount)
         arena.assert_equal(forest)
@@ -281,9 +207,10 @@ def test_success_rates_equal_their_twin(tree):
     np.testing.assert_array_equal(rates, naive.success_rates(parent, correct, wrong, draws))
 
 
+@pytest.mark.parametrize("module", [branching, walks])
 @pytest.mark.parametrize("seed", [0, 1, 2**63, 2**64 - 1])
-def test_ties_fall_by_splitmix64(seed):
+def test_ties_fall_by_splitmix64(module, seed):
     ordinals = [0, 1, 2, 77, 2**31 - 1]
-    assert [int(kernels._tie_break(np.uint64(seed), ordinal)) for ordinal in ordinals] == [
+    assert [int(module._tie_break(np.uint64(seed), ordinal)) for ordinal in ordinals] == [
         naive.tie_break(seed, ordinal) for ordinal in ordinals
     ]

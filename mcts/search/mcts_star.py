@@ -51,7 +51,7 @@ class MctsStar:
         width: Children drawn per expansion (`branch`).
         exploration: c.
         log_factor: Factor under the root of the UCT term: 2 in the code, 1 in the paper.
-        unvisited_bonus: First-play urgency: finite in the code (`INF`); None takes unvisited children first (plain UCT).
+        unvisited_bonus: First-play urgency: finite in the code (`INF`); None takes unvisited children first (UCT).
         rollout: `greedy` or `random`.
         rollout_steps: Steps of the rollout from the best child.
         rollout_width: Proposals per rollout step.

@@ -1,0 +1,52 @@
+"""The compiled core: kernels on one array of node records shared by all trees.
+
+A kernel takes the ids of the trees (roots) or leaves that are ready, never "all trees". It holds no random state: ties
+fall by a hash of (seed of the tree, ordinal of the node within it), the higher hash wins, so a result does not depend
+on where a tree lies in the arena or on what else is in the call. Hyper-parameters are arguments. No fastmath: serial,
+lockstep and threaded paths give the same bits. One calling thread: numba's workqueue layer aborts on a second.
+
+numba's disk cache does not see edits in another file. Therefore a compiled helper (or an intrinsic) is used only by
+kernels of its own file, small ones stand in each file that needs them, and a test holds it. Constants are baked in,
+too: after a change of `Flag` or of a constant in `records.py`, clear `__pycache__`. A change of a record's fields is
+seen, since it changes the signatures.
+
+Axis letters: N nodes of the arena, T trees in this call, L leaves in this call, K leaves chosen in one tree, B children
+of a leaf, S nodes of one tree as columns.
+"""
+
+from mcts.kernels.answers import best_final, vote_weights
+from mcts.kernels.backup import backup_child_max, backup_child_mean, backup_mean, close, credit, release
+from mcts.kernels.check import Fault, find_fault
+from mcts.kernels.grow import append_child, expand
+from mcts.kernels.labels import infer_labels, success_rates
+from mcts.kernels.prefix import branching_index, select_prefix
+from mcts.kernels.records import LEDGER, NODE, Ids, Ledger, Nodes, Seeds, allocate
+from mcts.kernels.select import select_puct, select_uct
+
+__all__ = [
+    "LEDGER",
+    "NODE",
+    "Fault",
+    "Ids",
+    "Ledger",
+    "Nodes",
+    "Seeds",
+    "allocate",
+    "append_child",
+    "backup_child_max",
+    "backup_child_mean",
+    "backup_mean",
+    "best_final",
+    "branching_index",
+    "close",
+    "credit",
+    "expand",
+    "find_fault",
+    "infer_labels",
+    "release",
+    "select_prefix",
+    "select_puct",
+    "select_uct",
+    "success_rates",
+    "vote_weights",
+]
