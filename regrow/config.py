@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from mcts.errors import InputError
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
@@ -32,6 +32,7 @@ CONTROLS = ("base_only", "rest_em")
 SEARCHES: dict[str, type[Search]] = {
     "best_of_n": BestOfN,
     "mcts_star": MctsStar,
+    "puct": Puct,
     "rollout_branching": RolloutBranching,
     "step_beam": StepBeam,
     "tot_dfs": TreeOfThoughtsDfs,

@@ -36,17 +36,13 @@ class Strategy:
     def query(self, problem: Problem, budget: Budget, *seed: Part, marks: tuple[int, ...] = ()) -> Query:
         """The tree to grow for `problem`.
 
+        Strategies share their seeds: what two of them draw alike comes out alike, and chance tells them less apart.
+
         Args:
-            seed: What the tree's seed depends on, beside the problem and the search.
+            seed: What the tree's seed depends on, beside the problem.
         """
-        return Query(
-            problem,
-            self.search,
-            budget,
-            seed_of(*seed, problem.id, self.name),
-            aggregate=self.aggregate,
-            marks=marks,
-        )
+        its_seed = seed_of(*seed, problem.id)
+        return Query(problem, self.search, budget, its_seed, aggregate=self.aggregate, marks=marks)
 
     def chosen(self, task: Task, tree: SearchTree) -> int:
         """The node of the tree's answer; `NO_NODE` where it has none."""

@@ -12,7 +12,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
@@ -389,6 +389,8 @@ def simulate(search: Search, walk: Walk) -> bool:
             return True
         case MctsStar():
             return _mcts_star(search, walk)
+        case Puct():
+            return _puct(search, walk)
         case StepBeam():
             return _step_beam(search, walk)
         case TreeOfThoughtsDfs():
@@ -462,6 +464,32 @@ def _rollout(search: MctsStar, walk: Walk, node: Node) -> float:
         walk.value(last)
         walk.verdict(last)
     return found
+
+
+def _puct(search: Puct, walk: Walk) -> bool:
+    leaves: list[Node] = []
+    for _ in range(search.in_flight):
+        leaf = select_puct(walk.nodes[0], walk.seed, search.c_init, search.c_base, search.unvisited_value)
+        if leaf is not None:
+            hold(leaf)
+            leaves.append(leaf)
+    if not leaves:
+        return False
+    proposals = [walk.draw(leaf, search.width, Until.STEP, search.temperature) for leaf in leaves]
+    finished: list[Node] = []
+    for leaf, proposal in zip(leaves, proposals, strict=True):
+        children = [walk.grow(leaf, continuation) for continuation in proposal]
+        finished += [child for child in dict.fromkeys(children) if child.is_(Flag.CLOSED)]
+    for leaf in leaves:
+        leaf.flags |= Flag.EXPANDED
+    values = {node: walk.value(node) for node in (*leaves, *finished)}
+    verdicts = {node: walk.verdict(node) for node in finished}
+    for node in (*finished, *leaves):
+        verdict = verdicts.get(node)
+        guess = 0.0 if isnan(values[node]) else values[node]
+        backup_mean(node, guess if verdict is None else float(verdict))
+        close(node)
+    return True
 
 
 def _step_beam(search: StepBeam, walk: Walk) -> bool:

@@ -17,7 +17,7 @@ from mcts.forest import Forest, Tree
 from mcts.ports import Checker
 from mcts.requests import Draw, Simulation
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.tree import NO_NODE, Flag, SearchTree
 from mcts.types import Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until
 from mcts.walk import Query
@@ -57,6 +57,13 @@ kinds = (
         asks_critic=st.booleans(),
     ),
     st.builds(
+        Puct,
+        width=st.integers(1, 3),
+        in_flight=st.sampled_from([1, 3, 2]),
+        c_init=st.sampled_from([1.25, 0.0, 4.0]),
+        unvisited_value=st.sampled_from([0.0, 0.5]),
+    ),
+    st.builds(
         StepBeam,
         beams=st.integers(1, 3),
         width=st.integers(1, 3),
@@ -71,7 +78,7 @@ kinds = (
     ),
 )
 each_kind = pytest.mark.parametrize(
-    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "step_beam", "tot_dfs"]
+    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "puct", "step_beam", "tot_dfs"]
 )
 
 
@@ -136,9 +143,8 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
             break
     assert tree.steps == tuple(node.step for node in walk.nodes)
     assert tree.parent.tolist() == [node.parent.ordinal if node.parent else NO_NODE for node in walk.nodes]
-    twins = {"value_sum": "evidence"}
     for name in ("visits", "value_sum", "value", "prior", "flags"):
-        expected = [getattr(node, twins.get(name, name)) for node in walk.nodes]
+        expected = [getattr(node, name) + (node.evidence if name == "value_sum" else 0) for node in walk.nodes]
         np.testing.assert_array_equal(getattr(tree, name), expected, err_msg=name)
     assert tree.spent == walk.spent + Spent(nodes=len(walk.nodes))
     assert tree.answer == naive.best_final(walk.nodes)

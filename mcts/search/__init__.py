@@ -2,9 +2,10 @@
 
 from mcts.search.best_of_n import BestOfN
 from mcts.search.mcts_star import MctsStar
+from mcts.search.puct import Puct
 from mcts.search.rollout_branching import RolloutBranching
 from mcts.search.search import Search
 from mcts.search.step_beam import StepBeam
 from mcts.search.tree_of_thoughts import TreeOfThoughtsDfs
 
-__all__ = ["BestOfN", "MctsStar", "RolloutBranching", "Search", "StepBeam", "TreeOfThoughtsDfs"]
+__all__ = ["BestOfN", "MctsStar", "Puct", "RolloutBranching", "Search", "StepBeam", "TreeOfThoughtsDfs"]
