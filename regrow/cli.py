@@ -56,11 +56,11 @@ COMMANDS = {
         takes_question=True,
     ),
     "evaluate": Command(
-        "greedy, sampling, search and best-of-N on held-out problems; PRM quality",
+        "greedy, sampling, search and best-of-N on held-out problems, PRM quality; or a contest of strategies",
         (
             "regrow evaluate run.dir=runs/base",
             "regrow evaluate run.dir=runs/r3 policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
-            "regrow evaluate run.dir=runs/mine problems=mine.jsonl evaluate.budget.tokens=1000",
+            "regrow evaluate run.dir=runs/contest strategies=[best_of_n,rollout_branching,puct] budgets=[100,200,400]",
         ),
     ),
 }
