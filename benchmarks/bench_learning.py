@@ -1,6 +1,7 @@
 """Does it learn? Runs of the loop with controls, over seeds, summed up into `docs/learning.md`.
 
     python benchmarks/bench_learning.py             # everything: 2 tasks, 3 seeds; about two hours on 2 cores
+    python benchmarks/bench_learning.py --contest   # with the models of finished runs: more problems, several budgets
     python benchmarks/bench_learning.py --sweep     # the recipe: one round of each variant, on validation problems
     python benchmarks/bench_learning.py --render    # only the tables, from the runs that are there
 
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from learning_contest import contests, standings_over_runs
 from learning_figures import report_of, summary, swept
 from learning_tables import render
 
@@ -49,10 +51,10 @@ SWEEP = {
 """Variant -> overrides: each changes one thing."""
 
 
-def run(folder: Path, overrides: Sequence[str]) -> None:
-    """`regrow train` in a process of its own; done runs are not repeated."""
-    command = [sys.executable, "-m", "regrow.cli", "train", f"run.dir={folder}", *overrides]
-    print(" ".join(["regrow train", f"run.dir={folder}", *overrides]), flush=True)
+def run(command_name: str, folder: Path, overrides: Sequence[str]) -> None:
+    """A command of regrow in a process of its own; done runs are not repeated."""
+    command = [sys.executable, "-m", "regrow.cli", command_name, f"run.dir={folder}", *overrides]
+    print(" ".join([f"regrow {command_name}", f"run.dir={folder}", *overrides]), flush=True)
     with folder.with_suffix(".log").open("a") as log:
         subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=subprocess.STDOUT)
 
@@ -67,15 +69,20 @@ def sweep_folder(runs: Path, variant: str) -> Path:
     return runs / f"sweep-{variant.replace(' ', '-')}"
 
 
-def planned(args: argparse.Namespace) -> Iterator[tuple[Path, list[str]]]:
-    """The runs that the arguments ask for."""
+def planned(args: argparse.Namespace) -> Iterator[tuple[str, Path, list[str]]]:
+    """Command, folder and overrides of each run that the arguments ask for."""
     if args.sweep:
         for name, overrides in SWEEP.items():
-            yield sweep_folder(args.runs, name), [*ONE_ROUND, *overrides]
-    else:
-        for task in args.tasks:
-            for seed in args.seeds:
-                yield args.runs / f"{task}-{seed}", [*TASKS[task], *seeded(seed)]
+            yield "train", sweep_folder(args.runs, name), [*ONE_ROUND, *overrides]
+        return
+    for task in args.tasks:
+        for seed in args.seeds:
+            folder = args.runs / f"{task}-{seed}"
+            if not args.contest:
+                yield "train", folder, [*TASKS[task], *seeded(seed)]
+            elif report := report_of(folder):
+                for one, overrides in contests(folder, task, seed, report["config"]["round"]["count"]):
+                    yield "evaluate", one, overrides
 
 
 def main() -> None:
@@ -86,6 +93,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/learning")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once (set OMP_NUM_THREADS=1 with 2 on two cores)")
     parser.add_argument("--sweep", action="store_true", help="the variants of the recipe instead")
+    parser.add_argument("--contest", action="store_true", help="only the contests, with the models of finished runs")
     parser.add_argument("--render", action="store_true", help="run nothing")
     args = parser.parse_args()
     args.runs = args.runs.resolve()
@@ -96,8 +104,10 @@ def main() -> None:
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"command": COMMAND, "tasks": {}, "sweep": {}}
     for task in TASKS:
         folders = [args.runs / f"{task}-{seed}" for seed in args.seeds]
-        if done := [folder for folder in folders if report_of(folder)]:
-            figures["tasks"][task] = summary(done)
+        done = {seed: folder for seed, folder in zip(args.seeds, folders, strict=True) if report_of(folder)}
+        if done:
+            figures["tasks"][task] = summary(list(done.values()))
+            figures["tasks"][task]["contest"] = standings_over_runs(list(done.values()), task, list(done))
     figures["sweep"] = swept({name: sweep_folder(args.runs, name) for name in SWEEP}) or figures["sweep"]
     atomic.write_json(FIGURES, figures)
     render(figures, PAGE)

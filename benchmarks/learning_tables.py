@@ -50,6 +50,22 @@ def contest_table(task: dict[str, Any]) -> str:
     return table(["round", *(CONTEST[name] for name in names), "tokens a problem"], rows)
 
 
+def budgets_table(task: dict[str, Any]) -> str:
+    """Search against best-of-N at several budgets."""
+    rows = [
+        [
+            str(row["round"]),
+            str(row["budget"]),
+            share(row["best_of_n"]),
+            share(row["rollout_branching"]),
+            f"{row['difference']:+.3f}",
+            f"{row['low']:+.3f} to {row['high']:+.3f}",
+        ]
+        for row in task["contest"]
+    ]
+    return table(["round", "tokens", "best-of-N", "search", "difference", "95 % interval"], rows)
+
+
 def tests_table(task: dict[str, Any]) -> str:
     """Paired tests over problems."""
     names = {"base": "round 0", "best_of_n": "best-of-N", **ARMS}
@@ -135,6 +151,13 @@ def render(figures: dict[str, Any], page_path: Path) -> None:
         tables[f"{name} greedy"] = learning_table(task, "greedy")
         tables[f"{name} sample"] = learning_table(task, "sample")
         tables[f"{name} search"] = contest_table(task)
+        if task["contest"]:
+            tables[f"{name} budgets"] = budgets_table(task)
+            commits = ", ".join(sorted({row["commit"] for row in task["contest"]}))
+            problems = task["contest"][0]["problems"]
+            tables[f"{name} budgets facts"] = (
+                f"{problems:,} test problems, commit {commits}; `{figures['command']} --contest`."
+            )
         tables[f"{name} prm"] = prm_table(task)
         if "numbers_left" in task["rounds"][0]:
             tables[f"{name} numbers left"] = numbers_left_table(task)

@@ -13,7 +13,7 @@ from rich.table import Table
 from regrow import atomic, provenance
 from regrow.manifest import Run
 from regrow.report_page import page, plot, section, table
-from regrow.report_plots import Figure, axis_title, colour, layout
+from regrow.report_plots import SERIES, Figure, axis_title, colour, layout
 from regrow.standings import Standing
 
 SCHEMA = 1
@@ -47,7 +47,7 @@ def write_report(run: Run, seed: int, standings: Sequence[Standing], accounts: S
     }
     atomic.write_json(run.folder / REPORT_JSON, report)
     sections = [
-        section("Accuracy over tokens", _NOTE, _html_table(standings), plot("curve")),
+        section("Accuracy over tokens", _NOTE, plot("curve"), _html_table(standings)),
         section("Accounts", _ACCOUNT_NOTE, _accounts_table(accounts)),
     ]
     html = page("regrow evaluate", report, sections, {"curve": curve(standings)})
@@ -83,11 +83,13 @@ def curve(standings: Sequence[Standing]) -> Figure:
                     "width": 3,
                 },
                 "hovertemplate": "%{x:.0f} tokens: %{y:.1%}",
-                "line": {"color": colour(index), "width": 2},
-                "marker": {"size": 7},
+                "line": {"color": colour(index), "width": 2, "dash": "solid" if index < SERIES else "dot"},
+                "marker": {"size": 7, "symbol": "circle" if index < SERIES else "diamond"},
             }
         )
-    x = {"type": "log", "title": axis_title("tokens generated on a problem"), "dtick": "D2"}
+    budgets = sorted({one.budget for one in standings})
+    ticks = {"tickvals": budgets, "ticktext": [f"{budget:,}" for budget in budgets]}
+    x = {"type": "log", "title": axis_title("tokens generated on a problem"), **ticks}
     y = {"tickformat": ".0%", "rangemode": "tozero"}
     return {"data": data, "layout": layout("Accuracy, 95 % intervals", x, y)}
 

@@ -18,7 +18,7 @@ LABELS = {
 }
 TEACHERS = {"": "the loop", "base_only": "base data only", "rest_em": "ReST-EM", "base": "round 0"}
 """Who taught a policy; the loop itself has no name among the controls."""
-_SERIES = 8
+SERIES = 8
 """Colours of the page; more series start again."""
 
 Figure = dict[str, Any]
@@ -31,7 +31,7 @@ def names_of(rounds: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def colour(index: int) -> str:
     """The colour of a series."""
-    return f"var(--series-{index % _SERIES})"
+    return f"var(--series-{index % SERIES})"
 
 
 def layout(title: str, x: Mapping[str, Any], y: Mapping[str, Any], **more: object) -> Figure:
