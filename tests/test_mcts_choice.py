@@ -69,12 +69,12 @@ def test_a_checker_goes_before_every_choice():
 
 def test_every_choice_by_hand():
     answers = {2: "a", 3: "b", 4: "b"}
-    value = np.asarray([0.5, 0.5, 0.7, 0.9, 0.95], np.float32)
+    value = np.asarray([0.5, 0.5, 0.3, 0.9, 0.95], np.float32)
     tree = dataclasses.replace(TREE, value=value, answer=4)
     assert choose(tree, Choice.BEST, answers) == 4
     assert choose(tree, Choice.MAJORITY, answers) == 2  # 4 draws against 1 + 1
-    assert choose(tree, Choice.WEIGHTED, answers) == 2  # 4 * .7 against .9 + .95
-    assert choose(tree, Choice.VOTE, answers) == 4  # .2 * .7 against .3 * .9 + .5 * .95
+    assert choose(tree, Choice.WEIGHTED, answers) == 4  # 4 * .3 against .9 + .95
+    assert choose(tree, Choice.VOTE, answers) == 4  # .2 * .3 against .3 * .9 + .5 * .95
     passing = dataclasses.replace(tree, value=np.asarray([0.5, 0.5, 0.7, 0.91, 0.95], np.float32))
     assert choose(passing, Choice.THRESHOLD, answers) == 3  # the first, not the best
 

@@ -409,6 +409,24 @@ def test_an_unfinished_child_never_passes_the_gate():
     assert policy.prefixes == [(), ("b",), ("a",)]
 
 
+def test_by_its_gate_an_inference_ends_at_an_unfinished_node_and_a_generation_goes_on():
+    gate = {"end_gate": 0.2, "gate_ends_unfinished": True}
+    _, policy, tree = follow(9, mode="inference", **gate)
+    assert policy.prefixes == [(), ("b",)]  # `a` is selected next, passes, and is the answer
+    assert [texts_of(tree.path(int(node))) for node in tree.finals()] == [("a",)]
+    assert tree.visits[0] == 2
+    nodes, _, tree = follow(9, mode="generation", **gate)
+    assert {texts_of(tree.path(int(node))) for node in tree.finals()} == {("a",), ("b",)}
+    assert nodes[""][0] == 3
+
+
+def test_a_beam_that_has_spent_its_tokens_draws_no_further_level():
+    policy = ScriptedPolicy(World(depth=6, final=0.0))
+    tree = grow(StepBeam(beams=2, width=2), policy, TableScorer(), tokens=1)
+    assert policy.prefixes == [()]
+    assert not np.isnan(tree.value).any()  # what was drawn is valued all the same
+
+
 @dataclass
 class Watched:
     """A search that notes where it draws: the steps kept in the tree, those beyond, and whether the node was open."""
