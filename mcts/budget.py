@@ -46,13 +46,12 @@ class Budget:
             if not limit > 0:
                 raise ValueError(f"{name}={limit}, expected more than 0")
 
-    def is_spent(self, spent: Spent, simulations: int) -> bool:
+    def is_spent(self, cost: Spent, nodes: int, simulations: int) -> bool:
         """Whether a limit is reached, the clock's aside."""
-        used = (
-            (self.tokens, spent.tokens_generated),
-            (self.tokens_scored, spent.tokens_scored),
-            (self.calls, spent.policy_calls + spent.scorer_calls),
-            (self.nodes, spent.nodes),
-            (self.simulations, simulations),
+        return (
+            (self.tokens is not None and cost.tokens_generated >= self.tokens)
+            or (self.simulations is not None and simulations >= self.simulations)
+            or (self.nodes is not None and nodes >= self.nodes)
+            or (self.calls is not None and cost.policy_calls + cost.scorer_calls >= self.calls)
+            or (self.tokens_scored is not None and cost.tokens_scored >= self.tokens_scored)
         )
-        return any(limit is not None and amount >= limit for limit, amount in used)

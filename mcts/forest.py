@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import exp
+from math import exp, isnan
 from typing import Any
 
 import numpy as np
 
 from mcts import kernels
-from mcts.kernels import Ids
-from mcts.kernels.records import EXPORTED_FLAGS
+from mcts.kernels import Ids, Ledger, Nodes
+from mcts.kernels.records import ACCEPTED, CLOSED, EXPANDED, EXPORTED_FLAGS, FINAL, REJECTED
 from mcts.ports import Checker
 from mcts.requests import (
     BackupChildMean,
@@ -29,7 +29,7 @@ from mcts.requests import (
     SelectUct,
     TreeRequest,
 )
-from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag, SearchTree
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, SearchTree
 from mcts.types import Continuation, Problem, Spent, State, Step, StepEnd, Values
 
 
@@ -65,9 +65,14 @@ class Forest:
     def __init__(self, *, max_depth: int, checker: Checker | None = None, capacity: int = 4096) -> None:
         self.max_depth = max_depth
         self.checker = checker
-        self._records, self._ledger = kernels.allocate(capacity)
+        self._hold(*kernels.allocate(capacity))
         self._steps: list[Step | None] = [None] * capacity
         self._free = list(range(capacity - 1, -1, -1))
+
+    def _hold(self, records: Nodes, ledger: Ledger) -> None:
+        """Take an arena, and views of the fields that are read one node at a time: a row of it is slow to look at."""
+        self._records, self._ledger = records, ledger
+        self._value, self._parent, self._flags = records["value"], records["parent"], records["flags"]
 
     # --- trees ------------------------------------------------------------------------------------------------------
 
@@ -90,15 +95,15 @@ class Forest:
         steps: list[Step] = []
         while (step := self._steps[node]) is not None:
             steps.append(step)
-            node = int(self._records[node]["parent"])
+            node = int(self._parent[node])
         return State(tree.problem, (*reversed(steps), *beyond))
 
     def assign(self, node: int, values: Values) -> None:
         """Write the values of the prefixes of `node`, root first, where a node has none yet."""
         for value in reversed(values):
-            if np.isnan(self._records[node]["value"]):
-                self._records[node]["value"] = value
-            node = int(self._records[node]["parent"])
+            if isnan(self._value[node]):
+                self._value[node] = value
+            node = int(self._parent[node])
 
     def count_draws(self, node: int, width: int) -> None:
         """Record that `width` continuations were drawn at `node`."""
@@ -106,23 +111,23 @@ class Forest:
 
     def parent(self, node: int) -> int:
         """The node that `node` continues; `NO_NODE` for a root."""
-        return int(self._records[node]["parent"])
+        return int(self._parent[node])
 
     def value(self, node: int) -> float:
         """The value of `node`; NaN until it was scored."""
-        return float(self._records[node]["value"])
+        return float(self._value[node])
 
     def is_open(self, node: int) -> bool:
         """Whether something beneath `node` may still be selected."""
-        return not self._records[node]["flags"] & Flag.CLOSED
+        return not self._flags[node] & CLOSED
 
     def is_final(self, node: int) -> bool:
         """Whether `node` completes a solution."""
-        return bool(self._records[node]["flags"] & Flag.FINAL)
+        return bool(self._flags[node] & FINAL)
 
     def is_solved(self, tree: Tree) -> bool:
         """Whether the checker accepted a solution."""
-        return bool(np.any(self._records[tree.nodes]["flags"] & Flag.ACCEPTED))
+        return bool(np.any(self._records[tree.nodes]["flags"] & ACCEPTED))
 
     def best_final(self, tree: Tree) -> int:
         """The answer: a solution the checker accepted, else the one of the highest value not rejected, else any."""
@@ -218,11 +223,11 @@ class Forest:
             case Check(node):
                 return self._check(tree, node)
             case Expand(node):
-                self._records[node]["flags"] |= Flag.EXPANDED
+                self._flags[node] |= EXPANDED
             case Finish(node):
-                self._records[node]["flags"] |= Flag.FINAL | Flag.CLOSED | Flag.EXPANDED
+                self._flags[node] |= FINAL | CLOSED | EXPANDED
             case Revalue(node, value):
-                self._records[node]["value"] = value
+                self._value[node] = value
                 self._records[node]["visits"] += 1
         return None
 
@@ -258,10 +263,10 @@ class Forest:
 
     def _flags_of(self, step: Step, parent: int) -> int:
         if step.end is StepEnd.FINAL:
-            return Flag.FINAL | Flag.CLOSED
+            return FINAL | CLOSED
         too_deep = self._records[parent]["depth"] + 1 >= self.max_depth
         dead = step.end is StepEnd.TRUNCATED or not step.text or too_deep or not self.is_open(parent)
-        return Flag.CLOSED if dead else 0
+        return CLOSED if dead else 0
 
     def _append(self, tree: Tree, parent: int, step: Step | None, prior: float, flags: int) -> int:
         if not self._free:
@@ -276,7 +281,7 @@ class Forest:
         old = len(self._records)
         records, ledger = kernels.allocate(2 * old)
         records[:old], ledger[:old] = self._records, self._ledger
-        self._records, self._ledger = records, ledger
+        self._hold(records, ledger)
         self._steps.extend([None] * old)
         self._free.extend(range(2 * old - 1, old - 1, -1))
 
@@ -286,7 +291,7 @@ class Forest:
         if not self.is_final(node):
             return False
         accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
-        self._records[node]["flags"] |= Flag.ACCEPTED if accepted else Flag.REJECTED
+        self._flags[node] |= ACCEPTED if accepted else REJECTED
         return accepted
 
 

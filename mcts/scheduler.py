@@ -95,7 +95,8 @@ class Scheduler:
         ready: list[Walk] = []
         while True:
             for query in islice(queue, self._trees_at_once - len(active)):
-                walk = Walk(query, self._forest.plant(query.problem, query.seed))
+                name = f"{query.search.name}/{query.problem.id}"
+                walk = Walk(query, self._forest.plant(query.problem, query.seed), name)
                 if walk.name in names:
                     raise ValueError(f"{walk.name} is searched twice: expected each problem once per strategy")
                 names.add(walk.name)
@@ -163,12 +164,12 @@ class Scheduler:
     def _is_over(self, walk: Walk) -> bool:
         """Whether nothing more is to be drawn; keeps the tree at the marks that are reached."""
         walk.keep_at_marks(self._forest)
-        budget, spent = walk.query.budget, walk.spent
+        budget = walk.query.budget
         return (
             walk.is_exhausted
-            or budget.is_spent(spent, walk.simulations)
+            or budget.is_spent(walk.cost, len(walk.tree.nodes), walk.simulations)
             or (budget.stop_when_solved and self._forest.is_solved(walk.tree))
-            or (budget.seconds is not None and self._is_late(walk, spent.seconds >= budget.seconds))
+            or (budget.seconds is not None and self._is_late(walk, walk.spent.seconds >= budget.seconds))
         )
 
     def _is_late(self, walk: Walk, by_the_clock: bool) -> bool:

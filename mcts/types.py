@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -128,4 +128,11 @@ class Spent:
     seconds: float = field(default=0.0, compare=False)
 
     def __add__(self, other: Spent) -> Spent:
-        return Spent(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(Spent)})
+        return Spent(
+            self.tokens_generated + other.tokens_generated,
+            self.tokens_scored + other.tokens_scored,
+            self.policy_calls + other.policy_calls,
+            self.scorer_calls + other.scorer_calls,
+            self.nodes + other.nodes,
+            self.seconds + other.seconds,
+        )

@@ -45,6 +45,7 @@ class Walk:
     """A tree, the simulation that is growing it, and the replies it waits for.
 
     Attributes:
+        name: Names the tree in tickets, journals and messages.
         tickets: Engine requests so far.
         failure: Why the tree was given up; empty while all is well.
         kept: The tree at the marks passed so far.
@@ -52,6 +53,7 @@ class Walk:
 
     query: Query
     tree: Tree
+    name: str
     simulation: Simulation | None = None
     requests: tuple[Request, ...] = ()
     replies: dict[int, object] = field(default_factory=dict)
@@ -63,11 +65,6 @@ class Walk:
     is_exhausted: bool = False
     failure: str = ""
     kept: list[SearchTree] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """Names the tree in tickets, journals and messages."""
-        return f"{self.query.search.name}/{self.query.problem.id}"
 
     @property
     def spent(self) -> Spent:
