@@ -1,6 +1,6 @@
 """Does it learn? Runs of the loop with controls, over seeds, summed up into `docs/learning.md`.
 
-    python benchmarks/bench_learning.py             # everything: 2 tasks, 3 seeds; about two hours on 2 cores with --jobs 2
+    python benchmarks/bench_learning.py             # everything: 2 tasks, 3 seeds; two hours on 2 cores by --jobs 2
     python benchmarks/bench_learning.py --contest   # with the models of finished runs: more problems, several budgets
     python benchmarks/bench_learning.py --sweep     # the recipe: one round of each variant, on validation problems
     python benchmarks/bench_learning.py --render    # only the tables, from the runs that are there
