@@ -21,6 +21,7 @@ from regrow.build import (
     budget_of,
     check_choices,
     checker_of,
+    critic_of,
     policy_of,
     scorer_of,
     strategy_of,
@@ -53,6 +54,7 @@ def ask(config: Config, question: str | None) -> None:
             scorer_of(config, prm),
             config.scheduler,
             checker=checker,
+            critic=critic_of(config, policy, strategy),
             scratch=Path(scratch),
             what="searching",
         )

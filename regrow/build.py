@@ -123,6 +123,19 @@ def policy_of(config: Config, path: Path) -> Policy:
     return TransformersPolicy.load(path, batch_rows=config.policy.batch_rows)
 
 
+def critic_of(config: Config, path: Path, strategy: Strategy) -> StepScorer | None:
+    """The policy of a checkpoint directory as its own critic, for a search that asks one.
+
+    Raises:
+        InputError: The policy has no words for it.
+    """
+    if not getattr(strategy.search, "asks_critic", False):
+        return None
+    from policy.critic import CriticFormat, SelfCritic
+
+    return SelfCritic.load(path, settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic"))
+
+
 def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     from prm.scorer import HfScorer

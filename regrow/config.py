@@ -17,6 +17,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from mcts.errors import InputError
 from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
+from policy.critic import CriticFormat
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
 
@@ -91,10 +92,14 @@ class BaseConfig:
 
 @dataclass
 class PolicyConfig:
-    """The generator. `path` starts from a checkpoint instead of the embedded base policy."""
+    """The generator. `path` starts from a checkpoint instead of the embedded base policy.
+
+    `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`.
+    """
 
     path: str | None = None
     batch_rows: int = 512
+    critic: Any = field(default_factory=schema_of(CriticFormat))
     base: BaseConfig = field(default_factory=BaseConfig)
     train: Any = field(default_factory=schema_of(TrainPolicy))
 

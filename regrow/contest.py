@@ -18,7 +18,7 @@ from mcts.budget import Budget
 from mcts.errors import InputError
 from mcts.tree import SearchTree
 from regrow import atomic
-from regrow.build import checker_of, policy_of, scorer_of, strategy_of
+from regrow.build import checker_of, critic_of, policy_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
 from regrow.config import Config
 from regrow.contest_report import REPORT_JSON, show, write_report
@@ -91,6 +91,7 @@ def _search(it: Experiment, strategy: Strategy, policy: Path, prm: Path, budgets
             scorer_of(config, prm),
             config.scheduler,
             checker=it.checker,
+            critic=critic_of(config, policy, strategy),
             scratch=it.run.scratch(name),
             what=f"{strategy.name}, seed {seed}",
         )

@@ -48,6 +48,7 @@ class Evaluator:
         strategy: Measured as `search`, against best-of-N at the same `budget`.
         samples: Solutions drawn per problem for `sample`.
         checker: Whose verdicts the searches may use.
+        critic: Who says that a solution is finished, for a search that asks.
     """
 
     task: Task
@@ -57,6 +58,7 @@ class Evaluator:
     budget: Budget
     samples: int
     checker: Checker | None
+    critic: StepScorer | None
     limits: SchedulerConfig
     seed: int
 
@@ -115,7 +117,9 @@ class Evaluator:
         what: str,
     ) -> list[SearchTree]:
         scratch.mkdir(parents=True, exist_ok=True)
-        return grow(queries, policy, scorer, self.limits, checker=checker, scratch=scratch, what=what)
+        return grow(
+            queries, policy, scorer, self.limits, checker=checker, critic=self.critic, scratch=scratch, what=what
+        )
 
 
 def answered(task: Task, strategy: Strategy, graded: GradedProblem, tree: SearchTree) -> float:

@@ -24,6 +24,7 @@ def grow(
     limits: SchedulerConfig,
     *,
     checker: Checker | None,
+    critic: StepScorer | None = None,
     scratch: Path,
     what: str,
 ) -> list[SearchTree]:
@@ -45,6 +46,7 @@ def grow(
         scheduler = Scheduler(
             policy,
             scorer,
+            critic=critic,
             checker=checker,
             max_depth=limits.max_depth,
             max_tokens=limits.max_tokens,

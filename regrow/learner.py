@@ -19,7 +19,7 @@ from policy.train import train as train_policy
 from prm.labels import LabelledState
 from prm.train import train as train_prm
 from regrow import base, provenance
-from regrow.build import policy_of, scorer_of
+from regrow.build import critic_of, policy_of, scorer_of
 from regrow.evaluation import texts
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
@@ -122,6 +122,7 @@ class Learner:
                 scorer_of(config, self.models.prm) if self.models.prm else None,
                 config.scheduler,
                 checker=it.checker,
+                critic=critic_of(config, self.models.policy, strategy),
                 scratch=it.run.scratch(name),
                 what=f"round {number}, {'searching' if is_search else 'sampling for rest_em'}",
             )

@@ -12,7 +12,7 @@ from typing import Any
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from regrow import atomic, base
-from regrow.build import policy_of, scorer_of
+from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
 from regrow.config import PROGRESS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
@@ -152,6 +152,7 @@ class Rounds:
             budget=it.evaluate_budget,
             samples=config.evaluate.samples,
             checker=it.checker,
+            critic=critic_of(config, models.policy, it.strategy),
             limits=config.scheduler,
             seed=seed_of(config.seed, "evaluate", number),
         )
