@@ -24,6 +24,7 @@ check: $(VENV)/installed-dev ## Lint, formatting, types, import arrows
 
 bench: $(VENV)/installed ## Benchmarks: one JSON line a figure
 	$(BIN)/python benchmarks/bench_search.py
+	$(BIN)/python benchmarks/bench_kernels.py
 
 learning: $(VENV)/installed ## Does it learn? Loop and controls over three seeds (hours); writes docs/learning.md
 	$(BIN)/python benchmarks/bench_learning.py
