@@ -102,12 +102,12 @@ def main() -> None:
         with ThreadPoolExecutor(args.jobs) as pool:
             list(pool.map(lambda plan: run(*plan), planned(args)))
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"command": COMMAND, "tasks": {}, "sweep": {}}
-    for task in TASKS:
+    for task in args.tasks:
         folders = [args.runs / f"{task}-{seed}" for seed in args.seeds]
         done = {seed: folder for seed, folder in zip(args.seeds, folders, strict=True) if report_of(folder)}
         if done:
             figures["tasks"][task] = summary(list(done.values()))
-            figures["tasks"][task]["contest"] = standings_over_runs(list(done.values()), task, list(done))
+            figures["tasks"][task]["contest"] = standings_over_runs(done, task)
     figures["sweep"] = swept({name: sweep_folder(args.runs, name) for name in SWEEP}) or figures["sweep"]
     atomic.write_json(FIGURES, figures)
     render(figures, PAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,17 +42,21 @@ def contests(run: Path, task: str, seed: int, rounds: int) -> Iterator[tuple[Pat
         )
 
 
-def standings_over_runs(runs: Sequence[Path], task: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+def standings_over_runs(runs: Mapping[int, Path], task: str) -> list[dict[str, Any]]:
     """One row a round and budget: both strategies' accuracy, mean over runs and each, and their paired difference.
 
     The interval is a bootstrap over problems, which are the same for all runs.
+
+    Args:
+        runs: Seed -> run. Those that did not hold all their contests are left out.
     """
+    count = max(_held(run) for run in runs.values())
+    seeds, held = zip(*[(seed, run) for seed, run in runs.items() if _held(run) == count], strict=True)
     rows: list[dict[str, Any]] = []
-    number = 0
-    while all((contest_folder(run, number) / "report.json").exists() for run in runs):
+    for number in range(count):
         for b, budget in enumerate(BUDGETS[task]):
             correct = {
-                name: [_correct(run, number, name, seed)[b] for run, seed in zip(runs, seeds, strict=True)]
+                name: [_correct(run, number, name, seed)[b] for run, seed in zip(held, seeds, strict=True)]
                 for name in STRATEGIES
             }
             best_of_n, search = (np.mean(correct[name], axis=0) for name in STRATEGIES)
@@ -66,11 +70,18 @@ def standings_over_runs(runs: Sequence[Path], task: str, seeds: Sequence[int]) -
                     "low": low,
                     "high": high,
                     "problems": len(search),
-                    "commit": json.loads((contest_folder(runs[0], number) / "report.json").read_text())["commit"],
+                    "commit": json.loads((contest_folder(held[0], number) / "report.json").read_text())["commit"],
                 }
             )
-        number += 1
     return rows
+
+
+def _held(run: Path) -> int:
+    """The contests held with the models of a run's rounds, from round 0 on."""
+    number = 0
+    while (contest_folder(run, number) / "report.json").exists():
+        number += 1
+    return number
 
 
 def _correct(run: Path, number: int, name: str, seed: int) -> list[list[float]]:
