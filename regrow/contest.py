@@ -25,6 +25,7 @@ from regrow.contest_report import REPORT_JSON, show, write_report
 from regrow.evaluation import answered
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
+from regrow.learner import Models
 from regrow.manifest import Stage, open_run
 from regrow.rounds import NOT_RECORDED, start_models
 from regrow.standings import Entry, standings
@@ -49,12 +50,11 @@ def contest(config: Config) -> None:
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise InputError(f"config strategies: {repeated} twice, expected different names (add name=...)")
         models, _ = start_models(config, it, run)
-        assert models.prm is not None
         entries: dict[str, list[Entry]] = {}
         accounts = []
         for strategy in strategies:
             stages = [
-                _search(it, strategy, models.policy, models.prm, budgets, seed)
+                _search(it, strategy, models, budgets, seed)
                 for seed in range(config.seed, config.seed + config.evaluate.seeds)
             ]
             entries[strategy.name] = [_read(stage) for stage in stages]
@@ -75,23 +75,23 @@ def _budgets(config: Config) -> tuple[int, ...]:
     return budgets
 
 
-def _search(it: Experiment, strategy: Strategy, policy: Path, prm: Path, budgets: tuple[int, ...], seed: int) -> Stage:
+def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[int, ...], seed: int) -> Stage:
     """One strategy on all problems with one seed."""
     config = it.config
     name = f"contest/{strategy.name}-{seed}"
     problems = it.held_out[: config.evaluate.drawn]
 
     def work(folder: Path) -> dict[str, Any]:
-        generator = policy_of(config, policy)
+        generator = policy_of(config, models.policy)
         budget = Budget(tokens=budgets[-1])
         queries = [strategy.query(graded.problem, budget, seed, "contest", marks=budgets) for graded in problems]
         trees = grow(
             queries,
             generator,
-            scorer_of(config, prm),
+            scorer_of(config, models.prm) if models.prm else None,
             config.scheduler,
             checker=it.checker,
-            critic=critic_of(config, policy, strategy),
+            critic=critic_of(config, models.policy, strategy),
             scratch=it.run.scratch(name),
             what=f"{strategy.name}, seed {seed}",
         )
@@ -115,9 +115,7 @@ def _search(it: Experiment, strategy: Strategy, policy: Path, prm: Path, budgets
             "nodes": sum(one.nodes for one in spent),
         }
 
-    inputs = {
-        "policy": str(policy),
-        "prm": str(prm),
+    inputs = models.digests() | {
         "problems": digest_of(problems),
         "strategy": dataclasses.asdict(strategy),
     }
