@@ -72,21 +72,26 @@ def _write(
 def _expand_one(
     nodes: Nodes,
     ledger: Ledger,
-    leaf: int,
+    leaves: Ids,
     first: int,
-    ordinal: int,
+    sizes: Ids,
+    max_depth: int,
     priors: NDArray[np.float32],
     values: NDArray[np.float32],
+    i: int,
 ) -> None:
-    width = len(priors)
-    depth = nodes[leaf].depth + 1
-    for i in range(width):
-        sibling = first + i + 1 if i + 1 < width else NO_NODE
-        _write(nodes, ledger, first + i, leaf, sibling, ordinal + i, depth, priors[i], values[i], 0)
-    nodes[leaf].first_child = first
+    leaf, width = leaves[i], priors.shape[1]
+    if leaf == NO_NODE or nodes[leaf].depth >= max_depth:
+        return
+    start, depth = first + i * width, nodes[leaf].depth + 1
+    for b in range(width):
+        sibling = start + b + 1 if b + 1 < width else NO_NODE
+        _write(nodes, ledger, start + b, leaf, sibling, sizes[i] + b, depth, priors[i, b], values[i, b], 0)
+    nodes[leaf].first_child = start
     nodes[leaf].flags |= EXPANDED
-    ledger[leaf].last_child = first + width - 1
+    ledger[leaf].last_child = start + width - 1
     ledger[leaf].children = width
+    sizes[i] += width
 
 
 @njit(cache=True)
@@ -100,11 +105,8 @@ def _expand(
     priors: NDArray[np.float32],
     values: NDArray[np.float32],
 ) -> None:
-    width = priors.shape[1]
     for i in range(len(leaves)):
-        if leaves[i] != NO_NODE and nodes[leaves[i]].depth < max_depth:
-            _expand_one(nodes, ledger, leaves[i], first + i * width, sizes[i], priors[i], values[i])
-            sizes[i] += width
+        _expand_one(nodes, ledger, leaves, first, sizes, max_depth, priors, values, i)
 
 
 @njit(cache=True, parallel=True)
@@ -118,11 +120,8 @@ def _expand_threaded(
     priors: NDArray[np.float32],
     values: NDArray[np.float32],
 ) -> None:
-    width = priors.shape[1]
     for i in prange(len(leaves)):
-        if leaves[i] != NO_NODE and nodes[leaves[i]].depth < max_depth:
-            _expand_one(nodes, ledger, leaves[i], first + i * width, sizes[i], priors[i], values[i])
-            sizes[i] += width
+        _expand_one(nodes, ledger, leaves, first, sizes, max_depth, priors, values, i)
 
 
 def expand(
