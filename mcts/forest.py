@@ -28,9 +28,11 @@ from mcts.requests import (
     SelectPuct,
     SelectUct,
     TreeRequest,
+    Widen,
 )
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, SearchTree
 from mcts.types import Continuation, Problem, Spent, State, Step, StepEnd, Values
+from mcts.widening import Growth, Widening
 
 
 @dataclass(slots=True)
@@ -40,10 +42,12 @@ class Tree:
     Attributes:
         nodes: Arena ids in order of creation; `nodes[0]` is the root.
         children: (parent, token ids, text, end) -> child, so that a step drawn twice is one node.
+        tells_priors: Whether every step came with its probability.
     """
 
     problem: Problem
     seed: int
+    tells_priors: bool = True
     nodes: list[int] = field(default_factory=list)
     children: dict[tuple[int, tuple[int, ...], str, StepEnd], int] = field(default_factory=dict)
 
@@ -73,6 +77,7 @@ class Forest:
         """Take an arena, and views of the fields that are read one node at a time: a row of it is slow to look at."""
         self._records, self._ledger = records, ledger
         self._value, self._parent, self._flags = records["value"], records["parent"], records["flags"]
+        self._draws, self._count = ledger["draws"], ledger["count"]
 
     # --- trees ------------------------------------------------------------------------------------------------------
 
@@ -105,9 +110,9 @@ class Forest:
                 self._value[node] = value
             node = int(self._parent[node])
 
-    def count_draws(self, node: int, width: int) -> None:
-        """Record that `width` continuations were drawn at `node`."""
-        self._ledger[node]["draws"] += width
+    def draws(self, node: int) -> int:
+        """Continuations grown at `node`, duplicates included."""
+        return int(self._draws[node])
 
     def parent(self, node: int) -> int:
         """The node that `node` continues; `NO_NODE` for a root."""
@@ -171,8 +176,7 @@ class Forest:
         replies: list[object] = [None] * len(batch)
         groups: dict[object, list[int]] = {}
         for i, (_, request) in enumerate(batch):
-            key: object = request if isinstance(request, SelectUct | SelectPuct | SelectPrefix) else type(request)
-            groups.setdefault(key, []).append(i)
+            groups.setdefault(_setting_of(request), []).append(i)
         for key, members in groups.items():
             trees = [batch[i][0] for i in members]
             requests = [batch[i][1] for i in members]
@@ -190,6 +194,9 @@ class Forest:
                 yield from self._select(kernels.select_puct, trees, score, hold=key.hold)
             case SelectPrefix():
                 yield from self._select_prefix(key, trees)
+            case Widening():
+                self._widen(key, requests)
+                yield from (None for _ in requests)
             case _ if key in (Credit, BackupChildMean, BackupMean, BackupMax, Release):
                 self._back_up(key, trees, requests)
                 yield from (None for _ in requests)
@@ -216,14 +223,25 @@ class Forest:
             kernels.release(self._records, leaves)
         kernels.close(self._records, leaves)
 
+    def _widen(self, widening: Widening, requests: Sequence[Any]) -> None:
+        leaves = np.asarray([request.leaf for request in requests], np.int32)
+        where = self._records, self._ledger, leaves, widening.scale
+        if widening.growth == Growth.PROGRESSIVE:
+            kernels.widen_by_visits(*where, widening.power, widening.most)
+        elif widening.growth == Growth.IMPORTANCE:
+            kernels.widen_by_importance(*where, widening.most)
+
     def _perform_one(self, tree: Tree, request: TreeRequest) -> object:
         match request:
             case Grow(node, proposal):
+                self._draws[node] += len(proposal)
                 return [self._graft(tree, node, continuation) for continuation in proposal]
             case Check(node):
                 return self._check(tree, node)
             case Expand(node):
                 self._flags[node] |= EXPANDED
+                if not tree.tells_priors:
+                    kernels.share_priors(self._records, self._ledger, node)
             case Finish(node):
                 self._flags[node] |= FINAL | CLOSED | EXPANDED
             case Revalue(node, value):
@@ -256,8 +274,10 @@ class Forest:
             child = tree.children.get(key)
             if child is None:
                 prior = exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR
+                tree.tells_priors &= bool(step.logprobs)
                 child = self._append(tree, node, step, prior, self._flags_of(step, node))
                 tree.children[key] = child
+            self._count[child] += 1
             node = child
         return node
 
@@ -293,6 +313,17 @@ class Forest:
         accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
         self._flags[node] |= ACCEPTED if accepted else REJECTED
         return accepted
+
+
+def _setting_of(request: TreeRequest) -> object:
+    """What requests have in common that one compiled call may answer."""
+    match request:
+        case SelectUct() | SelectPuct() | SelectPrefix():
+            return request
+        case Widen():
+            return request.widening
+        case _:
+            return type(request)
 
 
 def _roots_and_seeds(trees: list[Tree]) -> tuple[Ids, kernels.Seeds]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcts.types import Proposal, Step, Until
+from mcts.widening import Widening
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,10 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Expand:
-    """Mark `node` as expanded: its children are all it will get. Reply: None."""
+    """Mark `node` as expanded: walks go on to its children. Reply: None.
+
+    Where the policy tells no probabilities, the children's priors become their shares of the draws.
+    """
 
     node: int
 
@@ -165,10 +169,21 @@ class Release:
     leaf: int
 
 
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """Let walks end at nodes from `leaf` to the root that are to be given another continuation. After a backup.
+
+    Reply: None.
+    """
+
+    leaf: int
+    widening: Widening
+
+
 EngineRequest = Draw | Value | Critique
 Select = SelectUct | SelectPuct | SelectPrefix
 Backup = Credit | BackupChildMean | BackupMean | BackupMax | Release
-TreeRequest = Grow | Check | Select | Expand | Finish | Revalue | Backup
+TreeRequest = Grow | Check | Select | Expand | Finish | Revalue | Backup | Widen
 Request = EngineRequest | TreeRequest
 
 Simulation = Generator[Request | tuple[Request, ...], Any, bool]

@@ -264,8 +264,6 @@ class Scheduler:
         if len(proposal) != request.width or not all(proposal):
             found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
             raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")
-        if not request.beyond:
-            self._forest.count_draws(request.node, len(proposal))
         return proposal
 
     def _commit_values(self, walk: Walk, request: Value | Critique, values: Values, engine: str) -> Values:

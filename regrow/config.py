@@ -47,6 +47,9 @@ def schema_of(settings: type, **extra: str | None) -> Any:
     hints = get_type_hints(settings)
     fields: list[tuple[str, Any, Any]] = [(name, str | None, field(default=text)) for name, text in extra.items()]
     for item in dataclasses.fields(settings):
+        if isinstance(part := hints[item.name], type) and dataclasses.is_dataclass(part):
+            fields.append((item.name, Any, field(default_factory=schema_of(part))))
+            continue
         if item.default_factory is not dataclasses.MISSING:
             default = field(default_factory=item.default_factory)
         else:
@@ -57,8 +60,13 @@ def schema_of(settings: type, **extra: str | None) -> Any:
 
 def settings_of(settings: type[T], node: Mapping[str, Any], where: str) -> T:
     """The frozen object that a resolved configuration node describes."""
+    hints = get_type_hints(settings)
     try:
-        return settings(**node)
+        parts = {
+            name: hints[name](**vars(value)) if dataclasses.is_dataclass(hints.get(name)) else value
+            for name, value in node.items()
+        }
+        return settings(**parts)
     except (TypeError, ValueError) as error:
         raise InputError(f"config {where}: {error}") from error
 

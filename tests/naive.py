@@ -16,6 +16,7 @@ from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepB
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
+from mcts.widening import Widening
 
 WORD = 1 << 64
 
@@ -38,6 +39,7 @@ class Node:
     depth: int = 0
     visits: int = 0
     draws: int = 0
+    count: int = 0
     value_sum: float = 0.0
     evidence: float = 0.0
     in_flight: int = 0
@@ -217,6 +219,29 @@ def close(leaf: Node) -> None:
         node.flags |= Flag.CLOSED
 
 
+def widen(leaf: Node, widening: Widening) -> None:
+    for node in leaf.upwards():
+        if not node.is_(Flag.EXPANDED) or node.is_(Flag.FINAL) or node.in_flight:
+            continue
+        if all(child.is_(Flag.CLOSED) for child in node.children):
+            wanted = widening.most
+        elif widening.growth == "importance":
+            far = [abs(child.value - node.value) for child in node.children]
+            wanted = math.floor(widening.scale * max([0.0, *[d for d in far if not isnan(d)]])) + 1
+        else:
+            wanted = math.ceil(widening.scale * node.visits**widening.power)
+        if node.draws < min(widening.most, wanted):
+            node.flags &= ~Flag.EXPANDED
+            for above in node.upwards():
+                above.flags &= ~Flag.CLOSED
+
+
+def share_priors(node: Node) -> None:
+    total = sum(child.count for child in node.children)
+    for child in node.children:
+        child.prior = single(child.count / total)
+
+
 # --- labels -----------------------------------------------------------------------------------------------------------
 
 SENTINEL = 1024
@@ -300,6 +325,7 @@ class Walk:
     tickets: int = 0
     spent: Spent = field(default_factory=Spent)
     critic: Callable[[State], Values] | None = None
+    tells_priors: bool = True
 
     def state(self, node: Node, beyond: tuple[Step, ...] = ()) -> State:
         steps = [above.step for above in node.upwards() if above.step is not None]
@@ -311,8 +337,6 @@ class Walk:
         proposal = self.propose(Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed))
         tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
         self.spent += Spent(tokens_generated=tokens, policy_calls=1)
-        if not beyond:
-            node.draws += len(proposal)
         return proposal
 
     def value(self, node: Node, beyond: tuple[Step, ...] = ()) -> float:
@@ -338,10 +362,18 @@ class Walk:
         return self.critic(state)[-1] >= 0.5
 
     def grow(self, node: Node, continuation: Continuation) -> Node:
+        node.draws += 1
         for step in continuation:
             same = [child for child in node.children if _alike(child.step, step)]
             node = same[0] if same else self._append(node, step)
+            node.count += 1
+            self.tells_priors &= bool(step.logprobs)
         return node
+
+    def expand(self, leaf: Node) -> None:
+        leaf.flags |= Flag.EXPANDED
+        if not self.tells_priors:
+            share_priors(leaf)
 
     def verdict(self, leaf: Node) -> bool | None:
         if self.check is None or not leaf.is_(Flag.CLOSED):
@@ -425,13 +457,23 @@ def _mcts_star(search: MctsStar, walk: Walk) -> bool:
             backup_child_mean(leaf)
             close(leaf)
             return not (is_inference and passes)
-    proposal = walk.draw(leaf, search.width, Until.STEP, search.temperature)
+    known = len(walk.nodes)
+    proposal = walk.draw(leaf, max(1, search.width - leaf.draws), Until.STEP, search.temperature)
     children: list[Node] = []
     for continuation in proposal:
         child = walk.grow(leaf, continuation)
         if child not in children:
             children.append(child)
-    leaf.flags |= Flag.EXPANDED
+    walk.expand(leaf)
+    if len(walk.nodes) > known:
+        _evaluate(search, walk, leaf, children)
+    close(leaf)
+    if search.widening.growth != "fixed":
+        widen(leaf, search.widening)
+    return not (is_inference and any(child.is_(Flag.FINAL) and child.value >= gate for child in children))
+
+
+def _evaluate(search: MctsStar, walk: Walk, leaf: Node, children: list[Node]) -> None:
     values = [walk.value(child) for child in children]
     for child in children:
         walk.verdict(child)
@@ -442,8 +484,6 @@ def _mcts_star(search: MctsStar, walk: Walk) -> bool:
     best.value = single(value)
     best.visits += 1
     backup_child_mean(leaf)
-    close(leaf)
-    return not (is_inference and any(child.is_(Flag.FINAL) and child.value >= gate for child in children))
 
 
 def _rollout(search: MctsStar, walk: Walk, node: Node) -> float:
@@ -475,21 +515,39 @@ def _puct(search: Puct, walk: Walk) -> bool:
             leaves.append(leaf)
     if not leaves:
         return False
-    proposals = [walk.draw(leaf, search.width, Until.STEP, search.temperature) for leaf in leaves]
-    finished: list[Node] = []
-    for leaf, proposal in zip(leaves, proposals, strict=True):
-        children = [walk.grow(leaf, continuation) for continuation in proposal]
-        finished += [child for child in dict.fromkeys(children) if child.is_(Flag.CLOSED)]
-    for leaf in leaves:
-        leaf.flags |= Flag.EXPANDED
-    values = {node: walk.value(node) for node in (*leaves, *finished)}
-    verdicts = {node: walk.verdict(node) for node in finished}
-    for node in (*finished, *leaves):
-        verdict = verdicts.get(node)
+    evaluated = _grow_beneath(search, walk, leaves)
+    values = {node: walk.value(node) for node in evaluated}
+    verdicts = {node: walk.verdict(node) for node in evaluated}
+    for node in evaluated:
+        verdict = verdicts[node]
         guess = 0.0 if isnan(values[node]) else values[node]
         backup_mean(node, guess if verdict is None else float(verdict))
+    for leaf in leaves:
+        release(leaf)
+    for node in (*evaluated, *leaves):
         close(node)
+    if search.widening.growth != "fixed":
+        for leaf in leaves:
+            widen(leaf, search.widening)
     return True
+
+
+def _grow_beneath(search: Puct, walk: Walk, leaves: list[Node]) -> list[Node]:
+    """Draw at each leaf; returns the nodes to be evaluated."""
+    known = len(walk.nodes)
+    fresh = [leaf for leaf in leaves if not leaf.draws]
+    proposals = []
+    for leaf in leaves:
+        proposals.append(walk.draw(leaf, max(1, search.width - leaf.draws), Until.STEP, search.temperature))
+    evaluated = list(fresh)
+    for leaf, proposal in zip(leaves, proposals, strict=True):
+        children = [walk.grow(leaf, continuation) for continuation in proposal]
+        for child in dict.fromkeys(children):
+            if child.ordinal >= known and (leaf not in fresh or child.is_(Flag.CLOSED)):
+                evaluated.append(child)
+    for leaf in leaves:
+        walk.expand(leaf)
+    return evaluated
 
 
 def _step_beam(search: StepBeam, walk: Walk) -> bool:

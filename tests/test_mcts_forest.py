@@ -254,7 +254,6 @@ def wild(forest: Forest, tree: Tree, seed: int) -> SearchTree:
     world = World(vocabulary=4, depth=5)
     proposal = world(Propose(State(tree.problem), 8, Until.END, 1.0, 9, seed))
     leaves = forest.perform([(tree, Grow(tree.root, proposal))])[0]
-    forest.count_draws(tree.root, len(proposal))
     for leaf in leaves:
         forest.assign(leaf, tuple(0.5 for _ in range(len(forest.state(tree, leaf).steps) + 1)))
     forest.perform([(tree, Credit(leaf, tree.root, 0.25)) for leaf in leaves])

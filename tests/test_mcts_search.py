@@ -1,6 +1,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from math import isnan, log, nan, sqrt
 from typing import Any
@@ -21,6 +21,7 @@ from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepB
 from mcts.tree import NO_NODE, Flag, SearchTree
 from mcts.types import Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until
 from mcts.walk import Query
+from mcts.widening import Widening
 
 PROBLEM = Problem("p", "q")
 
@@ -31,6 +32,16 @@ worlds = st.builds(
     final=st.sampled_from([0.0, 0.2]),
     truncated=st.sampled_from([0.0, 0.15]),
     empty=st.sampled_from([0.0, 0.1]),
+)
+widenings = st.one_of(
+    st.just(Widening()),
+    st.builds(
+        Widening,
+        growth=st.sampled_from(["progressive", "importance"]),
+        scale=st.sampled_from([1.0, 2.5]),
+        power=st.sampled_from([0.5, 1.0]),
+        most=st.sampled_from([1, 4, 8]),
+    ),
 )
 kinds = (
     st.builds(BestOfN, width=st.integers(1, 3)),
@@ -55,6 +66,7 @@ kinds = (
         gate_ends_unfinished=st.booleans(),
         mode=st.sampled_from(["generation", "inference"]),
         asks_critic=st.booleans(),
+        widening=widenings,
     ),
     st.builds(
         Puct,
@@ -62,6 +74,7 @@ kinds = (
         in_flight=st.sampled_from([1, 3, 2]),
         c_init=st.sampled_from([1.25, 0.0, 4.0]),
         unvisited_value=st.sampled_from([0.0, 0.5]),
+        widening=widenings,
     ),
     st.builds(
         StepBeam,
@@ -121,7 +134,7 @@ def graded(grain: int, question: str, *texts: str) -> float:
     st.sampled_from([12, 6, 1]),
 )
 def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds, seed, max_depth, simulations):
-    search = data.draw(kind)
+    search, world = data.draw(kind), replace(world, with_ids=data.draw(st.booleans()))
     scorer = None if grain is None else TableScorer(lambda *state: graded(grain, *state))
     checker = None if odds is None else HashChecker(odds)
     critic = data.draw(st.sampled_from([None, TableScorer(lambda *state: hashed("critic", *state))]))

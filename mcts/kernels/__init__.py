@@ -17,11 +17,12 @@ of a leaf, S nodes of one tree as columns.
 from mcts.kernels.answers import best_final, vote_weights
 from mcts.kernels.backup import backup_child_max, backup_child_mean, backup_mean, close, credit, release
 from mcts.kernels.check import Fault, find_fault
-from mcts.kernels.grow import append_child, expand
+from mcts.kernels.grow import append_child, expand, share_priors
 from mcts.kernels.labels import infer_labels, success_rates
 from mcts.kernels.prefix import branching_index, select_prefix
 from mcts.kernels.records import LEDGER, NODE, Ids, Ledger, Nodes, Seeds, allocate
 from mcts.kernels.select import select_puct, select_uct
+from mcts.kernels.widen import widen_by_importance, widen_by_visits
 
 __all__ = [
     "LEDGER",
@@ -47,6 +48,9 @@ __all__ = [
     "select_prefix",
     "select_puct",
     "select_uct",
+    "share_priors",
     "success_rates",
     "vote_weights",
+    "widen_by_importance",
+    "widen_by_visits",
 ]

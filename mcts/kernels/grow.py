@@ -66,6 +66,21 @@ def _write(
     line.draws = 0
     line.ordinal = ordinal
     line.children = 0
+    line.count = 0
+
+
+@njit(cache=True)
+def share_priors(nodes: Nodes, ledger: Ledger, node: int) -> None:
+    """Give each child of `node` its share of the draws for a prior: the estimate where a policy tells none."""
+    total = 0
+    child = nodes[node].first_child
+    while child != NO_NODE:
+        total += ledger[child].count
+        child = nodes[child].next_sibling
+    child = nodes[node].first_child
+    while child != NO_NODE:
+        nodes[child].prior = ledger[child].count / max(1, total)
+        child = nodes[child].next_sibling
 
 
 @njit(cache=True)

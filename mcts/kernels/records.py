@@ -33,9 +33,10 @@ LEDGER = np.dtype(
     [
         ("evidence", np.float64),  # what `credit` added up: exact, since it never needs to share the walk's cache line
         ("last_child", np.int32),
-        ("draws", np.int32),  # continuations drawn at this very node, duplicates included
+        ("draws", np.int32),  # continuations grown at this very node, duplicates included
         ("ordinal", np.int32),  # order of creation within the tree; the root has 0
         ("children", np.int32),
+        ("count", np.int32),  # how often the step that leads here was drawn
     ],
     align=True,
 )

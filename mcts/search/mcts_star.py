@@ -17,14 +17,17 @@ from mcts.requests import (
     Expand,
     Finish,
     Grow,
+    Release,
     Request,
     Revalue,
     SelectUct,
     Simulation,
     Value,
+    Widen,
 )
 from mcts.tree import NO_NODE
 from mcts.types import Proposal, Step, StepEnd, Until
+from mcts.widening import FIXED, Widening
 
 
 class Mode(StrEnum):
@@ -49,6 +52,7 @@ class MctsStar:
 
     Attributes:
         width: Children drawn per expansion (`branch`).
+        widening: Which nodes are given more, later on; published ones are not.
         exploration: c.
         log_factor: Factor under the root of the UCT term: 2 in the code, 1 in the paper.
         unvisited_bonus: First-play urgency: finite in the code (`INF`); None takes unvisited children first (UCT).
@@ -76,6 +80,7 @@ class MctsStar:
     gate_ends_unfinished: bool = False
     mode: str = Mode.GENERATION.value
     asks_critic: bool = False
+    widening: Widening = FIXED
     temperature: float = 0.7
     name: str = "mcts_star"
 
@@ -94,9 +99,22 @@ class MctsStar:
             yield Finish(leaf)
             yield BackupChildMean(leaf)
             return not self._ends(forest, leaf)
-        proposal: Proposal = yield Draw(leaf, self.width, Until.STEP, self.temperature)
+        width, known = max(1, self.width - forest.draws(leaf)), len(tree.nodes)
+        proposal: Proposal = yield Draw(leaf, width, Until.STEP, self.temperature)
         children: list[int] = list(dict.fromkeys((yield Grow(leaf, proposal))))
         yield Expand(leaf)
+        if len(tree.nodes) == known:
+            yield Release(leaf)
+        else:
+            yield from self._evaluate(forest, leaf, children)
+        if not self.widening.is_fixed:
+            yield Widen(leaf, self.widening)
+        return not any(forest.is_final(child) and self._ends(forest, child) for child in children)
+
+    def _evaluate(
+        self, forest: Forest, leaf: int, children: list[int]
+    ) -> Generator[Request | tuple[Request, ...], Any]:
+        """Value the children, roll out from the best one, back up."""
         values: tuple[float, ...] = yield tuple(Value(child) for child in children)
         yield tuple(Check(child) for child in children)
         value = max(values)
@@ -106,7 +124,6 @@ class MctsStar:
             value = (1.0 - self.rollout_weight) * value + self.rollout_weight * found
         yield Revalue(best, value)
         yield BackupChildMean(leaf)
-        return not any(forest.is_final(child) and self._ends(forest, child) for child in children)
 
     def _is_finished(self, forest: Forest, node: int) -> Generator[Request, Any, bool]:
         """Whether an unfinished state counts as finished."""
