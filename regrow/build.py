@@ -15,7 +15,7 @@ from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
 from prm.model import HEADS
-from regrow.config import CONTROLS, LABELS, SEARCHES, STRATEGY, BudgetConfig, Config, settings_of
+from regrow.config import CONTROLS, LABELS, SEARCHES, STRATEGY, VALUES, BudgetConfig, Config, settings_of
 from regrow.strategy import Strategy
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
@@ -79,6 +79,7 @@ def check_choices(config: Config) -> None:
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
+        "evaluate.values": (config.evaluate.values, VALUES),
         "output": (config.output, ("text", "json")),
     }
     choices |= {f"round.controls[{i}]": (name, CONTROLS) for i, name in enumerate(config.round.controls)}

@@ -38,6 +38,9 @@ SEARCHES: dict[str, type[Search]] = {
     "step_beam": StepBeam,
     "tot_dfs": TreeOfThoughtsDfs,
 }
+VALUES = ("prm", "oracle", "constant", "inverted")
+"""What the searches of a contest may be told about steps; see `regrow.diagnosis`."""
+
 STRATEGY = ("aggregate", "choice")
 """Settings that every search has beside its own; null takes what the task has."""
 
@@ -189,7 +192,7 @@ class EvaluateConfig:
 
     Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `diagnosis` adds the
     search with the exact truth for a scorer, and with values that mean nothing. A contest is held with
-    `seeds` seeds, from `seed` on.
+    `seeds` seeds, from `seed` on, and with `values` of the PRM, or `oracle`, `constant`, `inverted` in their place.
     """
 
     problems: int = 200
@@ -198,6 +201,7 @@ class EvaluateConfig:
     seeds: int = 1
     split: str = "test"
     diagnosis: bool = False
+    values: str = "prm"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 

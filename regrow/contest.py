@@ -16,12 +16,15 @@ import numpy as np
 
 from mcts.budget import Budget
 from mcts.errors import InputError
+from mcts.ports import StepScorer
 from mcts.tree import SearchTree
+from prm.fixed import ConstantScorer
 from regrow import atomic
 from regrow.build import checker_of, critic_of, policy_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
 from regrow.config import Config
 from regrow.contest_report import REPORT_JSON, show, write_report
+from regrow.diagnosis import InvertedScorer, OracleScorer
 from regrow.evaluation import answered
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
@@ -88,7 +91,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
         trees = grow(
             queries,
             generator,
-            scorer_of(config, models.prm) if models.prm else None,
+            _scorer(it, models),
             config.scheduler,
             checker=it.checker,
             critic=critic_of(config, models.policy, strategy),
@@ -118,8 +121,22 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
     inputs = models.digests() | {
         "problems": digest_of(problems),
         "strategy": dataclasses.asdict(strategy),
+        "values": config.evaluate.values,
     }
     return it.run.stage(name, inputs=inputs, work=work)
+
+
+def _scorer(it: Experiment, models: Models) -> StepScorer | None:
+    """What `evaluate.values` names."""
+    match it.config.evaluate.values:
+        case "oracle":
+            return OracleScorer(it.task, it.held_out)
+        case "constant":
+            return ConstantScorer()
+        case values if models.prm:
+            scorer = scorer_of(it.config, models.prm)
+            return InvertedScorer(scorer) if values == "inverted" else scorer
+    return None
 
 
 def _by_mark(trees: Sequence[SearchTree]) -> list[tuple[SearchTree, ...]]:

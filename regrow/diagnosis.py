@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from mcts.errors import InputError
+from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from mcts.types import Score, State, Ticket, Values
 from regrow.tasks.task import GradedProblem, Task, ValuedSteps
@@ -27,11 +29,27 @@ class _Immediate:
         return replies
 
 
+class InvertedScorer:
+    """Says 1 - v where a real scorer says v: what misleads most. Implements `mcts.ports.StepScorer`."""
+
+    def __init__(self, scorer: StepScorer) -> None:
+        self._scorer = scorer
+        self.fingerprint = f"inverted:{scorer.fingerprint}"
+
+    def submit(self, ticket: Ticket, request: Score) -> None:
+        """Queue a request. Returns at once."""
+        self._scorer.submit(ticket, request)
+
+    def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
+        """Take the finished replies; wait up to `timeout_s` seconds if there are none."""
+        return [(ticket, tuple(1.0 - value for value in values)) for ticket, values in self._scorer.poll(timeout_s)]
+
+
 class OracleScorer(_Immediate):
     """Values every prefix by the exact truth: 1 while a correct answer is in reach, else 0. For measuring only.
 
     Raises:
-        ValueError: When asked about a question of which the task knows no truth.
+        InputError: When asked about a question of which the task knows no truth.
     """
 
     def __init__(self, task: Task, problems: Iterable[GradedProblem]) -> None:
@@ -40,7 +58,7 @@ class OracleScorer(_Immediate):
         def truth(state: State) -> ValuedSteps:
             known = task.truth(graded[state.problem.id], [step.text for step in state.steps])
             if known is None:
-                raise ValueError(f"no truth is known about problem {state.problem.id}")
+                raise InputError(f"problem {state.problem.id}: no truth is known, expected a task that knows it")
             return known
 
         super().__init__(f"oracle:{task.name}", lambda state: (1.0, *map(float, truth(state).reachable)))

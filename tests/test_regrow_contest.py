@@ -106,6 +106,19 @@ def test_a_finished_contest_is_not_held_again(contest, capsys):
     assert {path: path.stat().st_mtime_ns for path in (folder / "contest").rglob("*.json")} == before
 
 
+def test_other_values_than_the_prms_lead_the_same_searches_elsewhere(run, tmp_path):  # noqa: F811
+    models = [f"policy.path={run}/round-2/policy", f"prm.path={run}/round-2/prm"]
+    nodes: dict[str, list[int]] = {"best_of_n": [], "step_beam": []}
+    for values in ("prm", "oracle", "constant", "inverted"):
+        where = tmp_path / values
+        arguments = [*TINY, *models, f"run.dir={where}", "strategies=[best_of_n,'step_beam beams=1']", "budgets=[200]"]
+        assert main(["evaluate", *arguments, f"evaluate.values={values}"]) == 0
+        for account in json.loads((where / "report.json").read_text())["accounts"]:
+            nodes[account["strategy"]].append(account["nodes"])
+    assert len(set(nodes["best_of_n"])) == 1
+    assert len(set(nodes["step_beam"])) >= 3  # a tiny PRM may be as good as constant
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -114,6 +127,7 @@ def test_a_finished_contest_is_not_held_again(contest, capsys):
         (["strategies=[best_of_n]", "budgets=[100,50]"], "budgets=[100, 50]: expected ascending"),
         (["strategies=[best_of_n]", "budgets=[0]"], "budgets=[0]: expected ascending numbers of tokens, from 1"),
         (["strategies=['step_beam beam=2']"], "beam"),
+        (["strategies=[best_of_n]", "evaluate.values=luck"], "evaluate.values=luck: expected one of prm, oracle"),
     ],
 )
 def test_a_contest_that_cannot_be_held_says_why(run, tmp_path, capsys, overrides, said):  # noqa: F811
