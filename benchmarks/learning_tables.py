@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from regrow import atomic
+from page_marks import fill, table
 
 ARMS = {"": "the loop", "rest_em": "ReST-EM", "base_only": "base data only"}
 CONTEST = {
@@ -18,11 +16,6 @@ CONTEST = {
     "oracle": "search, exact truth",
     "shuffled": "search, shuffled PRM",
 }
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
 def share(values: Sequence[float]) -> str:
@@ -166,10 +159,4 @@ def render(figures: dict[str, Any], page_path: Path) -> None:
         tables["sweep"] = sweep_table(figures["sweep"])
         commits = ", ".join(sorted({row["commit"] for row in figures["sweep"].values()}))
         tables["sweep facts"] = f"Commit {commits}; `{figures['command']} --sweep`."
-    page = page_path.read_text(encoding="utf-8")
-    for mark, body in tables.items():
-        pattern = re.compile(rf"(<!-- begin {re.escape(mark)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, found = pattern.subn(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", page)
-        if not found:
-            print(f"docs/learning.md has no place for the table {mark!r}", file=sys.stderr)
-    atomic.write_text(page_path, page)
+    fill(page_path, tables)
