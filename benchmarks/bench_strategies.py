@@ -1,5 +1,4 @@
-"""Which search is worth its tokens? Every strategy on the same problems at equal tokens, written into
-`docs/strategies.md`.
+"""Which search is worth its tokens? Every strategy on the same problems at equal tokens, for `docs/strategies.md`.
 
     python benchmarks/bench_strategies.py            # 2 tasks; an hour on one core
     python benchmarks/bench_strategies.py --render   # only the page, from the contests that are there
@@ -47,7 +46,7 @@ VALUES = ("prm", "constant", "inverted", "oracle")
 
 
 def contests(task: str, models: str) -> Iterator[tuple[str, list[str]]]:
-    """(name, overrides): all strategies on 200 problems with three seeds, and ours with good and bad values on 1,000."""
+    """(name, overrides): all strategies on 200 problems with 3 seeds, and ours with good and bad values on 1,000."""
     model = models.format(task=task)
     paths = [f"task={task}", f"policy.path={model}/policy", f"prm.path={model}/prm"]
     budgets = f"budgets=[{','.join(map(str, BUDGETS[task]))}]"
