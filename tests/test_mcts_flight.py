@@ -41,13 +41,14 @@ def test_select_puct_equals_its_twin_wherever_the_records_lie(forest, seeds, c_i
         arena.assert_equal(forest)
 
 
-def test_the_puct_score_by_hand():
+@pytest.mark.parametrize("visits", [3, walks.TABULATED - 1, walks.TABULATED, 40 * walks.TABULATED])
+def test_the_puct_score_by_hand(visits):
     """With c_base = 2 and 3 visits the growth is ln 3 + 1.25."""
-    root = naive.Node(0, flags=int(Flag.EXPANDED), visits=3)
+    root = naive.Node(0, flags=int(Flag.EXPANDED), visits=visits)
     tried = naive.Node(1, root, visits=2, value_sum=1.5, prior=0.25)
     fresh = naive.Node(2, root, prior=0.5)
     arena = Arena([[root, tried, fresh]], Random(0))
-    spread = 3**0.5 * (np.log(3.0) + 1.25)
+    spread = visits**0.5 * (np.log((visits + 3.0) / 2.0) + 1.25)
     draw = 0.75 + 0.25 * spread / 3 - 0.5 * spread  # the unvisited value at which both score alike
     assert select(kernels.select_puct, arena, [root], [0], 1.25, 2.0, draw - 1e-9) == [tried]
     assert select(kernels.select_puct, arena, [root], [0], 1.25, 2.0, draw + 1e-9) == [fresh]

@@ -8,6 +8,7 @@ All three do the same arithmetic in the same order.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -15,6 +16,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from mcts.kernels.records import BUSY, CLOSED, EXPANDED, MOST_IN_FLIGHT, Ids, Ledger, Nodes, Seeds
 from mcts.tree import NO_NODE
@@ -22,6 +24,7 @@ from mcts.tree import NO_NODE
 GROUP = 16
 SERIAL_BELOW = 4
 THREADED_FROM = 512
+TABULATED = 1024
 PASSED_OVER = CLOSED | BUSY
 UCT, PUCT = 0, 1
 
@@ -54,12 +57,24 @@ def _tie_break(seed: np.uint64, ordinal: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@njit(cache=True, error_model="numpy")
 def _spread(rule: int, visits: int, a: float, b: float) -> float:
     """The part of the exploration term that a node's children share."""
     if rule == PUCT:
         return math.sqrt(visits) * (math.log((visits + b + 1.0) / b) + a)
     return a * math.sqrt(b * math.log(max(1, visits)))
+
+
+@lru_cache(maxsize=32)
+def _spreads(rule: int, a: float, b: float) -> NDArray[np.float64]:
+    """[V] `_spread` of 0 to V - 1 visits: most nodes have few, and a logarithm costs as much as four children."""
+    return np.asarray([_spread(rule, visits, a, b) for visits in range(TABULATED)])
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _look_up(spreads: NDArray[np.float64], rule: int, record: Any, a: float, b: float) -> float:
+    visits = record.visits + record.in_flight
+    return spreads[visits] if visits < len(spreads) else _spread(rule, visits, a, b)
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
@@ -139,12 +154,20 @@ def _enter(nodes: Nodes, root: int, hold: bool) -> tuple[bool, int]:
 
 @njit(cache=True, error_model="numpy", forceinline=True)
 def _walk_alone(
-    nodes: Nodes, ledger: Ledger, root: int, seed: np.uint64, rule: int, a: float, b: float, unvisited: float
+    nodes: Nodes,
+    ledger: Ledger,
+    root: int,
+    seed: np.uint64,
+    spreads: NDArray[np.float64],
+    rule: int,
+    a: float,
+    b: float,
+    unvisited: float,
 ) -> int:
     """The walk in its plain form, from an open root."""
     node = root
     while node != NO_NODE and nodes[node].flags & EXPANDED:
-        spread = _spread(rule, nodes[node].visits + nodes[node].in_flight, a, b)
+        spread = _look_up(spreads, rule, nodes[node], a, b)
         child = nodes[node].first_child
         node, score = NO_NODE, -np.inf
         while child != NO_NODE:
@@ -158,6 +181,7 @@ def _walk_together(
     ledger: Ledger,
     roots: Ids,
     seeds: Seeds,
+    spreads: NDArray[np.float64],
     rule: int,
     a: float,
     b: float,
@@ -191,7 +215,7 @@ def _walk_together(
             if following == NO_NODE:  # all siblings were seen: one level down
                 node = best[i]
                 if node != NO_NODE and nodes[node].flags & EXPANDED:
-                    spread[i] = _spread(rule, nodes[node].visits + nodes[node].in_flight, a, b)
+                    spread[i] = _look_up(spreads, rule, nodes[node], a, b)
                     best[i], score[i] = NO_NODE, -np.inf
                     following = child[i] = nodes[node].first_child
                     node = NO_NODE
@@ -228,6 +252,7 @@ def _select_group(
     ledger: Ledger,
     roots: Ids,
     seeds: Seeds,
+    spreads: NDArray[np.float64],
     rule: int,
     a: float,
     b: float,
@@ -237,12 +262,12 @@ def _select_group(
 ) -> None:
     for k in range(leaves.shape[1]):
         if len(roots) >= SERIAL_BELOW:
-            _walk_together(nodes, ledger, roots, seeds, rule, a, b, unvisited, hold, leaves[:, k])
+            _walk_together(nodes, ledger, roots, seeds, spreads, rule, a, b, unvisited, hold, leaves[:, k])
         else:
             for i in range(len(roots)):
                 ends, leaves[i, k] = _enter(nodes, roots[i], hold)
                 if not ends:
-                    leaves[i, k] = _walk_alone(nodes, ledger, roots[i], seeds[i], rule, a, b, unvisited)
+                    leaves[i, k] = _walk_alone(nodes, ledger, roots[i], seeds[i], spreads, rule, a, b, unvisited)
         if hold:
             for i in range(len(roots)):
                 if leaves[i, k] != NO_NODE:
@@ -255,6 +280,7 @@ def _select(
     ledger: Ledger,
     roots: Ids,
     seeds: Seeds,
+    spreads: NDArray[np.float64],
     rule: int,
     a: float,
     b: float,
@@ -264,7 +290,7 @@ def _select(
 ) -> None:
     for begin in range(0, len(roots), GROUP):
         g = slice(begin, begin + GROUP)
-        _select_group(nodes, ledger, roots[g], seeds[g], rule, a, b, unvisited, hold, leaves[g])
+        _select_group(nodes, ledger, roots[g], seeds[g], spreads, rule, a, b, unvisited, hold, leaves[g])
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
@@ -273,6 +299,7 @@ def _select_threaded(
     ledger: Ledger,
     roots: Ids,
     seeds: Seeds,
+    spreads: NDArray[np.float64],
     rule: int,
     a: float,
     b: float,
@@ -282,7 +309,7 @@ def _select_threaded(
 ) -> None:
     for group in prange((len(roots) + GROUP - 1) // GROUP):
         g = slice(group * GROUP, (group + 1) * GROUP)
-        _select_group(nodes, ledger, roots[g], seeds[g], rule, a, b, unvisited, hold, leaves[g])
+        _select_group(nodes, ledger, roots[g], seeds[g], spreads, rule, a, b, unvisited, hold, leaves[g])
 
 
 def select_uct(
@@ -312,7 +339,8 @@ def select_uct(
             nothing is open.
     """
     run = _select_threaded if _is_worth_threads(len(roots)) else _select
-    run(nodes, ledger, roots, seeds, UCT, exploration, log_factor, unvisited_bonus, hold, leaves)
+    spreads = _spreads(UCT, exploration, log_factor)
+    run(nodes, ledger, roots, seeds, spreads, UCT, exploration, log_factor, unvisited_bonus, hold, leaves)
 
 
 def select_puct(
@@ -341,7 +369,8 @@ def select_puct(
         leaves: [T, K] int32, written: as in `select_uct`.
     """
     run = _select_threaded if _is_worth_threads(len(roots)) else _select
-    run(nodes, ledger, roots, seeds, PUCT, c_init, c_base, unvisited_value, hold, leaves)
+    spreads = _spreads(PUCT, c_init, c_base)
+    run(nodes, ledger, roots, seeds, spreads, PUCT, c_init, c_base, unvisited_value, hold, leaves)
 
 
 def _is_worth_threads(trees: int) -> bool:
