@@ -2,14 +2,14 @@
 
     pip install -e '.[bench]'
     pip download --no-deps lightzero==0.2.0   # its compiled tree alone, never its dependencies
-    python benchmarks/bench_kernels.py [--rounds 5] [--lightzero lightzero-0.2.0-*.whl]
+    python benchmarks/bench_kernels.py [--rounds 5] [--lightzero lightzero-0.2.0-*.whl] [--write]
 
 T trees of N simulations; one simulation chooses a leaf by PUCT (c = 1.25), gives it b children with priors and values
 out of arrays (none at depth 10) and backs up a mean. Rounds are interleaved; figures are medians, ratios are medians of
 the rounds' ratios. An unvisited child is worth 0.5, the mean of all values (mctx and LightZero take its parent's). The
 arena is used again from round to round, as a forest's is. Time is that of the
 thread (mctx: the less of wall clock and process, on one core), of the wall clock where threads or starts are compared.
-Nothing is asserted; a peer that is not there is left out.
+Nothing is asserted; a peer that is not there is left out. `--write` puts the figures into `docs/performance.md`.
 """
 
 from __future__ import annotations
@@ -22,28 +22,33 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numba
 import numpy as np
+from kernel_peers import (
+    C_BASE,
+    C_INIT,
+    DEPTH,
+    TABLES,
+    Run,
+    cpu_clock,
+    lightzero_run,
+    lightzero_tree,
+    mctx_run,
+    treequest_run,
+)
+from page_marks import fill, table
 
 from mcts import kernels
 from mcts.tree import NO_NODE
 from regrow.provenance import commit, hardware
 
-DEPTH, C_INIT, C_BASE, UNVISITED = 10, 1.25, 19652.0, 0.5
-TABLES = 64  # steps after which priors and values come again
-Run = Callable[[], float]
-
-
-def cpu_clock() -> float:
-    """Seconds of this thread alone: others on the machine slow it, but do not count."""
-    return time.thread_time()
+UNVISITED = 0.5
+PAGE = Path(__file__).resolve().parents[1] / "docs/performance.md"
 
 
 class Regrow:
@@ -68,8 +73,7 @@ class Regrow:
 
     def run(self) -> float:
         """Grow all trees."""
-        if self.threads > 1 or self.clock is time.perf_counter:
-            numba.set_num_threads(self.threads)
+        numba.set_num_threads(self.threads)
         self.plant()
         leaves = np.empty((self.trees, 1), np.int32)
         chosen, first, tables = leaves[:, 0], self.trees + self.trees % 2, len(self.priors)
@@ -107,101 +111,6 @@ class Regrow:
         return self.trees * steps / (self.clock() - start)
 
 
-# --- peers ------------------------------------------------------------------------------------------------------------
-
-
-def mctx_run(trees: int, simulations: int, width: int) -> Run:
-    """Mctx's MuZero search, compiled for the CPU; priors and values out of a table."""
-    import jax
-    import mctx
-
-    rng = np.random.default_rng(0)
-    logits = jax.numpy.asarray(rng.normal(size=(4096, width)).astype(np.float32))
-    values = jax.numpy.asarray(rng.random(4096, np.float32))
-
-    def model(_parameters: Any, _key: Any, action: Any, code: Any) -> Any:
-        code = (code * 31 + action + 1) % 4096
-        zeros = jax.numpy.zeros(trees)
-        known = {"reward": zeros, "discount": zeros + 1, "prior_logits": logits[code], "value": values[code]}
-        return mctx.RecurrentFnOutput(**known), code
-
-    codes = jax.numpy.arange(trees) % 4096
-    root = mctx.RootFnOutput(prior_logits=logits[codes], value=values[codes], embedding=codes)
-    search = jax.jit(
-        partial(
-            mctx.muzero_policy,
-            recurrent_fn=model,
-            num_simulations=simulations,
-            max_depth=DEPTH,
-            dirichlet_fraction=0.0,
-        )
-    )
-
-    def run() -> float:
-        wall, cpu = time.perf_counter(), time.process_time()
-        search(None, jax.random.PRNGKey(0), root).action_weights.block_until_ready()
-        spent = min(time.perf_counter() - wall, time.process_time() - cpu)  # XLA has threads of its own
-        return trees * simulations / spent
-
-    return run
-
-
-def lightzero_tree(wheel: Path) -> Any:
-    """LightZero's compiled MuZero tree, taken out of its wheel.
-
-    Raises:
-        ImportError: The wheel is for another Python.
-    """
-    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
-        (name,) = [name for name in archive.namelist() if "/ctree_muzero/mz_tree" in name and name.endswith(".so")]
-        path = archive.extract(name, folder)
-        spec = importlib.util.spec_from_file_location("mz_tree", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
-
-
-def lightzero_run(tree: Any, trees: int, simulations: int, width: int) -> Run:
-    """LightZero's batched C++ search; policies and values are lists, as it wants them."""
-    rng = np.random.default_rng(0)
-    policies = [rng.normal(size=(trees, width)).tolist() for _ in range(TABLES)]
-    values = [rng.random(trees).tolist() for _ in range(TABLES)]
-    zeros, nobody = [0.0] * trees, [-1] * trees
-
-    def run() -> float:
-        start = cpu_clock()
-        roots = tree.Roots(trees, [list(range(width)) for _ in range(trees)])
-        roots.prepare_no_noise(zeros, policies[0], nobody)
-        bounds = tree.MinMaxStatsList(trees)
-        bounds.set_delta(0.01)
-        for step in range(simulations):
-            results, row = tree.ResultsWrapper(trees), step % TABLES
-            tree.batch_traverse(roots, int(C_BASE), C_INIT, 1.0, bounds, results, nobody)
-            tree.batch_backpropagate(step + 1, 1.0, zeros, values[row], policies[row], bounds, results, nobody)
-        return trees * simulations / (cpu_clock() - start)
-
-    return run
-
-
-def treequest_run(simulations: int, width: int) -> Run:
-    """Treequest's MCTS, one tree; it makes one child a step, so `width` steps are a simulation."""
-    import treequest
-
-    rng = np.random.default_rng(0)
-
-    def run() -> float:
-        algorithm = treequest.StandardMCTS(samples_per_action=width)
-        state = algorithm.init_tree()
-        start = cpu_clock()
-        for _ in range(simulations * width):
-            state = algorithm.step(state, {"a": lambda _parent: ("step", float(rng.random()))})
-        return simulations / (cpu_clock() - start)
-
-    return run
-
-
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
@@ -216,14 +125,21 @@ def interleaved(runs: dict[str, Run], rounds: int) -> dict[str, list[float]]:
     return rates
 
 
-def report(row: str, rates: dict[str, list[float]], about: dict[str, Any]) -> None:
-    """A line of JSON a figure, and one to read, on stderr; the ratio is the first column's to each."""
+def report(row: str, rates: dict[str, list[float]], about: dict[str, Any]) -> list[list[str]]:
+    """A line of JSON a figure, and one to read, on stderr; the ratio is the first column's to each.
+
+    Returns:
+        The same as rows of a table.
+    """
+    lines = []
     first = next(iter(rates.values()))
     for name, measured in rates.items():
         ratio = median(a / b for a, b in zip(first, measured, strict=True))
         figure = {"row": row, "name": name, "per_second": round(median(measured), 1), "ratio": round(ratio, 3)}
         print(json.dumps(figure | about), flush=True)
-        print(f"{row:34} {name:22} {median(measured):14,.0f} /s  x{ratio:.2f}", file=sys.stderr, flush=True)
+        print(f"{row:34} {name:22} {median(measured):14,.1f} /s  x{ratio:.2f}", file=sys.stderr, flush=True)
+        lines.append([row, name, f"{median(measured):,.{0 if median(measured) > 100 else 2}f}", f"{ratio:.2f}"])
+    return lines
 
 
 def beside_peers(lightzero: Any, trees: int, rounds: int) -> dict[str, list[float]]:
@@ -286,27 +202,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--lightzero", type=Path)
+    parser.add_argument("--write", action="store_true")
     settings = parser.parse_args()
     command = f"python benchmarks/bench_kernels.py --rounds {settings.rounds}"
     about = {"command": command, "commit": commit(), "hardware": hardware()}
+    lines: list[list[str]] = []
+    for row, rates in measured(settings.lightzero, settings.rounds):
+        lines += report(row, rates, about)
+    if settings.write:
+        head = ["", "", "per second", "first / this"]
+        facts = f"Commit {about['commit']}; {about['hardware']['cpu']}; `{command} --write`."
+        fill(PAGE, {"kernels": table(head, lines), "kernels facts": facts})
+
+
+def measured(wheel: Path | None, rounds: int) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """(row, rates by name): what is compared, one after another; threads and starts on all cores, the rest on one."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     lightzero = None
     try:
-        lightzero = lightzero_tree(settings.lightzero) if settings.lightzero else None
+        lightzero = lightzero_tree(wheel) if wheel else None
     except (ImportError, ValueError) as error:
         print(f"LightZero left out: {error}", file=sys.stderr)
     for trees in (1, 64, 1024):
-        report(f"T={trees} N=256 b=4", beside_peers(lightzero, trees, settings.rounds), about)
+        yield f"T={trees} N=256 b=4", beside_peers(lightzero, trees, rounds)
     flat = {"N=4096": Regrow(64, 4096, 4).run, "N=256": Regrow(64, 256, 4).run}
-    report("T=64, flatness", interleaved(flat, settings.rounds), about)
+    yield "T=64, flatness", interleaved(flat, rounds)
     for trees in (64, 1024):
-        report(f"T={trees}, chained, no growth", chained(trees, settings.rounds), about)
+        yield f"T={trees}, chained, no growth", chained(trees, rounds)
     os.sched_setaffinity(0, cores)
     for trees in (1, 64, 1024):
         threads = {f"{n} threads": Regrow(trees, 256, 4, n, time.perf_counter).run for n in (2, 1)}
-        report(f"T={trees}, threads", interleaved(threads, settings.rounds), about)
-    report("start-up", start_up(settings.rounds), about)
+        yield f"T={trees}, threads", interleaved(threads, rounds)
+    yield "start-up", start_up(rounds)
 
 
 if __name__ == "__main__":

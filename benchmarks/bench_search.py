@@ -1,9 +1,10 @@
 """How fast the whole search runs when the models cost nothing: scheduler, forest, texts and accounting included.
 
-    python benchmarks/bench_search.py [--trees 256] [--simulations 40] [--rounds 5]
+    python benchmarks/bench_search.py [--trees 256] [--simulations 40] [--rounds 5] [--write]
 
 Strategies are interleaved in one process; the figure is the median over rounds. One JSON line a strategy, with commit
-and hardware. Nothing is asserted. The first round compiles the kernels and is left out.
+and hardware; `--write` puts them into `docs/performance.md`. Nothing is asserted. The first round compiles the kernels
+and is left out. The last line is PUCT by the kernels alone, at the same trees, simulations and width.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from statistics import median
+
+from bench_kernels import PAGE, Regrow, interleaved
+from page_marks import fill, table
 
 from mcts.budget import Budget
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search
 from mcts.seeds import seed_of
 from mcts.types import Continuation, Problem, Proposal, Propose, Score, Step, StepEnd, Ticket, Until, Values
 from mcts.walk import Query
@@ -88,17 +94,23 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=256)
     parser.add_argument("--simulations", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
     settings = parser.parse_args()
-    searches: list[Search] = [BestOfN(), RolloutBranching(), MctsStar()]
-    rates: dict[str, list[float]] = {search.name: [] for search in searches}
-    for number in range(settings.rounds + 1):
-        for search in searches:
-            rate = simulations_per_second(search, settings.trees, settings.simulations)
-            if number > 0:
-                rates[search.name].append(rate)
-    for name, measured in rates.items():
-        figure = {"strategy": name, "simulations_per_second": round(median(measured)), **vars(settings)}
-        print(json.dumps(figure | {"commit": commit(), "hardware": hardware()}))
+    shape = settings.trees, settings.simulations
+    runs: dict[str, Callable[[], float]] = {
+        search.name: partial(simulations_per_second, search, *shape)
+        for search in (BestOfN(), RolloutBranching(), MctsStar(), Puct())
+    }
+    runs["kernels alone"] = Regrow(*shape, Puct().width, clock=time.perf_counter).run
+    rates = {name: round(median(rates)) for name, rates in interleaved(runs, settings.rounds).items()}
+    command = f"python benchmarks/bench_search.py --trees {shape[0]} --simulations {shape[1]}"
+    about = {"command": command, "commit": commit(), "hardware": hardware()}
+    for name, rate in rates.items():
+        print(json.dumps({"strategy": name, "simulations_per_second": rate} | about))
+    if settings.write:
+        rows = [[name, f"{rate:,}", f"{1e6 / rate:.1f}"] for name, rate in rates.items()]
+        facts = f"Commit {about['commit']}; {about['hardware']['cpu']}; `{command} --write`."
+        fill(PAGE, {"search": table(["", "simulations a second", "µs"], rows), "search facts": facts})
 
 
 if __name__ == "__main__":
