@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mcts.kernels.records import BUSY, CLOSED, EXPANDED, MOST_IN_FLIGHT, Ids, Ledger, Nodes, Seeds
 from mcts.tree import NO_NODE
 
-GROUP = 16
+GROUP = 32
 SERIAL_BELOW = 4
 THREADED_FROM = 512
 TABULATED = 1024
@@ -288,6 +288,9 @@ def _select(
     hold: bool,
     leaves: Ids,
 ) -> None:
+    if len(roots) <= GROUP:
+        _select_group(nodes, ledger, roots, seeds, spreads, rule, a, b, unvisited, hold, leaves)
+        return
     for begin in range(0, len(roots), GROUP):
         g = slice(begin, begin + GROUP)
         _select_group(nodes, ledger, roots[g], seeds[g], spreads, rule, a, b, unvisited, hold, leaves[g])
@@ -338,7 +341,7 @@ def select_uct(
         leaves: [T, K] int32, written: the leaves in the order chosen (without `hold` all the same), or `NO_NODE` where
             nothing is open.
     """
-    run = _select_threaded if _is_worth_threads(len(roots)) else _select
+    run = _select if len(roots) < THREADED_FROM or numba.get_num_threads() == 1 else _select_threaded
     spreads = _spreads(UCT, exploration, log_factor)
     run(nodes, ledger, roots, seeds, spreads, UCT, exploration, log_factor, unvisited_bonus, hold, leaves)
 
@@ -368,10 +371,6 @@ def select_puct(
         hold: As in `select_uct`.
         leaves: [T, K] int32, written: as in `select_uct`.
     """
-    run = _select_threaded if _is_worth_threads(len(roots)) else _select
+    run = _select if len(roots) < THREADED_FROM or numba.get_num_threads() == 1 else _select_threaded
     spreads = _spreads(PUCT, c_init, c_base)
     run(nodes, ledger, roots, seeds, spreads, PUCT, c_init, c_base, unvisited_value, hold, leaves)
-
-
-def _is_worth_threads(trees: int) -> bool:
-    return trees >= THREADED_FROM and numba.get_num_threads() > 1
