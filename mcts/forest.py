@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import exp, isnan
-from typing import Any
 
 import numpy as np
 
 from mcts import kernels
-from mcts.kernels import Ids, Ledger, Nodes
+from mcts.kernels import Ledger, Nodes
 from mcts.kernels.records import ACCEPTED, CLOSED, EXPANDED, EXPORTED_FLAGS, FINAL, REJECTED
 from mcts.ports import Checker
-from mcts.requests import (
-    BackupChildMean,
-    BackupMax,
-    BackupMean,
-    Check,
-    Credit,
-    Expand,
-    Finish,
-    Grow,
-    Release,
-    Revalue,
-    SelectPrefix,
-    SelectPuct,
-    SelectUct,
-    TreeRequest,
-    Widen,
-)
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, SearchTree
-from mcts.types import Continuation, Problem, Spent, State, Step, StepEnd, Values
-from mcts.widening import Growth, Widening
+from mcts.types import Continuation, Problem, Proposal, Spent, State, Step, StepEnd, Values
 
 
 @dataclass(slots=True)
@@ -75,7 +55,7 @@ class Forest:
 
     def _hold(self, records: Nodes, ledger: Ledger) -> None:
         """Take an arena, and views of the fields that are read one node at a time: a row of it is slow to look at."""
-        self._records, self._ledger = records, ledger
+        self.nodes, self.ledger = records, ledger
         self._value, self._parent, self._flags = records["value"], records["parent"], records["flags"]
         self._draws, self._count = ledger["draws"], ledger["count"]
 
@@ -132,11 +112,11 @@ class Forest:
 
     def is_solved(self, tree: Tree) -> bool:
         """Whether the checker accepted a solution."""
-        return bool(np.any(self._records[tree.nodes]["flags"] & ACCEPTED))
+        return bool(np.any(self.nodes[tree.nodes]["flags"] & ACCEPTED))
 
     def best_final(self, tree: Tree) -> int:
         """The answer: a solution the checker accepted, else the one of the highest value not rejected, else any."""
-        return int(kernels.best_final(self._records, np.asarray(tree.nodes, np.int32)))
+        return int(kernels.best_final(self.nodes, np.asarray(tree.nodes, np.int32)))
 
     def fault(self, tree: Tree, *, counted: bool = False) -> tuple[int, kernels.Fault]:
         """The first node whose records disagree with its neighbours', and how; `NO_NODE` where all is well.
@@ -145,13 +125,13 @@ class Forest:
             counted: Whether backups go up to the root, so that a node has the visits of all its children.
         """
         roots = np.asarray([tree.root], np.int32)
-        node, fault = kernels.find_fault(self._records, self._ledger, roots, counted)
+        node, fault = kernels.find_fault(self.nodes, self.ledger, roots, counted)
         return int(node), kernels.Fault(fault)
 
     def export(self, tree: Tree, *, strategy: str, spent: Spent, answer: int) -> SearchTree:
         """The tree as columns of its own, nodes renumbered in order of creation."""
         ids = np.asarray(tree.nodes, np.int32)
-        records = self._records[ids]
+        records = self.nodes[ids]
         ordinal_of = {node: ordinal for ordinal, node in enumerate(tree.nodes)}
         parents = [ordinal_of.get(int(parent), NO_NODE) for parent in records["parent"]]
         return SearchTree(
@@ -163,110 +143,43 @@ class Forest:
             steps=tuple(self._steps[node] for node in tree.nodes),
             parent=np.asarray(parents, np.int32),
             visits=records["visits"].copy(),
-            value_sum=self._ledger[ids]["evidence"] + records["value_sum"],
+            value_sum=self.ledger[ids]["evidence"] + records["value_sum"],
             value=records["value"].copy(),
             prior=records["prior"].copy(),
             flags=(records["flags"] & np.uint8(EXPORTED_FLAGS)).astype(np.uint16),
         )
 
-    # --- requests, many trees at once -------------------------------------------------------------------------------
-
-    def perform(self, batch: Sequence[tuple[Tree, TreeRequest]]) -> list[object]:
-        """Answer tree requests of many trees; those of one kind and setting go into one compiled call."""
-        replies: list[object] = [None] * len(batch)
-        groups: dict[object, list[int]] = {}
-        for i, (_, request) in enumerate(batch):
-            groups.setdefault(_setting_of(request), []).append(i)
-        for key, members in groups.items():
-            trees = [batch[i][0] for i in members]
-            requests = [batch[i][1] for i in members]
-            for i, reply in zip(members, self._perform_alike(key, trees, requests), strict=True):
-                replies[i] = reply
-        return replies
-
-    def _perform_alike(self, key: object, trees: list[Tree], requests: list[TreeRequest]) -> Iterator[object]:
-        match key:
-            case SelectUct():
-                bound = (key.exploration, key.log_factor, key.unvisited_bonus)
-                yield from self._select(kernels.select_uct, trees, bound, hold=False)
-            case SelectPuct():
-                score = (key.c_init, key.c_base, key.unvisited_value)
-                yield from self._select(kernels.select_puct, trees, score, hold=key.hold)
-            case SelectPrefix():
-                yield from self._select_prefix(key, trees)
-            case Widening():
-                self._widen(key, requests)
-                yield from (None for _ in requests)
-            case _ if key in (Credit, BackupChildMean, BackupMean, BackupMax, Release):
-                self._back_up(key, trees, requests)
-                yield from (None for _ in requests)
-            case _:
-                for tree, request in zip(trees, requests, strict=True):
-                    yield self._perform_one(tree, request)
-
-    def _back_up(self, kind: object, trees: list[Tree], requests: Sequence[Any]) -> None:
-        leaves = np.asarray([request.leaf for request in requests], np.int32)
-        if kind is Credit:
-            prefixes = np.asarray([request.prefix for request in requests], np.int32)
-            evidence = np.asarray([request.evidence for request in requests], np.float64)
-            kernels.credit(self._records, self._ledger, leaves, prefixes, evidence)
-            return
-        if kind is BackupChildMean:
-            kernels.backup_child_mean(self._records, leaves)
-        elif kind is BackupMax:
-            kernels.backup_child_max(self._records, leaves)
-        elif kind is BackupMean:
-            values = np.asarray([request.value for request in requests], np.float32)
-            for wave in _waves(trees):
-                kernels.backup_mean(self._records, leaves[wave], values[wave])
-        else:
-            kernels.release(self._records, leaves)
-        kernels.close(self._records, leaves)
-
-    def _widen(self, widening: Widening, requests: Sequence[Any]) -> None:
-        leaves = np.asarray([request.leaf for request in requests], np.int32)
-        where = self._records, self._ledger, leaves, widening.scale
-        if widening.growth == Growth.PROGRESSIVE:
-            kernels.widen_by_visits(*where, widening.power, widening.most)
-        elif widening.growth == Growth.IMPORTANCE:
-            kernels.widen_by_importance(*where, widening.most)
-
-    def _perform_one(self, tree: Tree, request: TreeRequest) -> object:
-        match request:
-            case Grow(node, proposal):
-                self._draws[node] += len(proposal)
-                return [self._graft(tree, node, continuation) for continuation in proposal]
-            case Check(node):
-                return self._check(tree, node)
-            case Expand(node):
-                self._flags[node] |= EXPANDED
-                if not tree.tells_priors:
-                    kernels.share_priors(self._records, self._ledger, node)
-            case Finish(node):
-                self._flags[node] |= FINAL | CLOSED | EXPANDED
-            case Revalue(node, value):
-                self._value[node] = value
-                self._records[node]["visits"] += 1
-        return None
-
-    def _select(
-        self, kernel: Callable[..., None], trees: list[Tree], arguments: tuple[float, ...], *, hold: bool
-    ) -> list[int]:
-        roots, seeds = _roots_and_seeds(trees)
-        chosen = np.empty((len(trees), 1), np.int32)
-        for wave in _waves(trees):
-            leaves = np.empty((len(wave), 1), np.int32)
-            kernel(self._records, self._ledger, roots[wave], seeds[wave], *arguments, hold, leaves)
-            chosen[wave] = leaves
-        return [int(node) for node in chosen[:, 0]]
-
-    def _select_prefix(self, index: SelectPrefix, trees: list[Tree]) -> list[int]:
-        chosen: Ids = np.empty(len(trees), np.int32)
-        where = self._records, self._ledger, *_roots_and_seeds(trees)
-        kernels.select_prefix(*where, index.strength, index.root_share, index.opening, chosen)
-        return [int(node) for node in chosen]
-
     # --- growth -----------------------------------------------------------------------------------------------------
+
+    def grow(self, tree: Tree, node: int, proposal: Proposal) -> list[int]:
+        """Add continuations beneath `node`; returns the node each ends at. A step that is there is not added again."""
+        self._draws[node] += len(proposal)
+        return [self._graft(tree, node, continuation) for continuation in proposal]
+
+    def expand(self, tree: Tree, node: int) -> None:
+        """Let walks go on to the children of `node`; their priors become shares of the draws where none are told."""
+        self._flags[node] |= EXPANDED
+        if not tree.tells_priors:
+            kernels.share_priors(self.nodes, self.ledger, node)
+
+    def finish(self, node: int) -> None:
+        """Let `node` count as a finished solution."""
+        self._flags[node] |= FINAL | CLOSED | EXPANDED
+
+    def revalue(self, node: int, value: float) -> None:
+        """Set the value of `node` and count a visit."""
+        self._value[node] = value
+        self.nodes[node]["visits"] += 1
+
+    def check(self, tree: Tree, node: int) -> bool | None:
+        """Ask the checker about the solution that ends at `node`; None where there is none, or it has not ended."""
+        if self.checker is None or self.is_open(node):
+            return None
+        if not self.is_final(node):
+            return False
+        accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
+        self._flags[node] |= ACCEPTED if accepted else REJECTED
+        return accepted
 
     def _graft(self, tree: Tree, node: int, continuation: Continuation) -> int:
         for step in continuation:
@@ -284,7 +197,7 @@ class Forest:
     def _flags_of(self, step: Step, parent: int) -> int:
         if step.end is StepEnd.FINAL:
             return FINAL | CLOSED
-        too_deep = self._records[parent]["depth"] + 1 >= self.max_depth
+        too_deep = self.nodes[parent]["depth"] + 1 >= self.max_depth
         dead = step.end is StepEnd.TRUNCATED or not step.text or too_deep or not self.is_open(parent)
         return CLOSED if dead else 0
 
@@ -293,51 +206,14 @@ class Forest:
             self._double()
         node = self._free.pop()
         self._steps[node] = step
-        kernels.append_child(self._records, self._ledger, parent, node, len(tree.nodes), prior, flags)
+        kernels.append_child(self.nodes, self.ledger, parent, node, len(tree.nodes), prior, flags)
         tree.nodes.append(node)
         return node
 
     def _double(self) -> None:
-        old = len(self._records)
+        old = len(self.nodes)
         records, ledger = kernels.allocate(2 * old)
-        records[:old], ledger[:old] = self._records, self._ledger
+        records[:old], ledger[:old] = self.nodes, self.ledger
         self._hold(records, ledger)
         self._steps.extend([None] * old)
         self._free.extend(range(2 * old - 1, old - 1, -1))
-
-    def _check(self, tree: Tree, node: int) -> bool | None:
-        if self.checker is None or self.is_open(node):
-            return None
-        if not self.is_final(node):
-            return False
-        accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
-        self._flags[node] |= ACCEPTED if accepted else REJECTED
-        return accepted
-
-
-def _setting_of(request: TreeRequest) -> object:
-    """What requests have in common that one compiled call may answer."""
-    match request:
-        case SelectUct() | SelectPuct() | SelectPrefix():
-            return request
-        case Widen():
-            return request.widening
-        case _:
-            return type(request)
-
-
-def _roots_and_seeds(trees: list[Tree]) -> tuple[Ids, kernels.Seeds]:
-    return np.asarray([tree.root for tree in trees], np.int32), np.asarray([tree.seed for tree in trees], np.uint64)
-
-
-def _waves(trees: list[Tree]) -> list[list[int]]:
-    """Positions in order, shared out so that each wave has a tree once: the n-th request of a tree is in wave n."""
-    waves: list[list[int]] = []
-    turns: dict[int, int] = {}
-    for position, tree in enumerate(trees):
-        turn = turns.get(id(tree), 0)
-        turns[id(tree)] = turn + 1
-        if turn == len(waves):
-            waves.append([])
-        waves[turn].append(position)
-    return waves

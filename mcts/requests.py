@@ -96,6 +96,7 @@ class SelectPrefix:
     """Choose the prefix to draw the next step from. Reply: node."""
 
     strength: float
+    doubt: float
     root_share: float
     opening: int
 

@@ -16,6 +16,7 @@ from typing import cast
 from mcts.aggregate import aggregated
 from mcts.forest import Forest
 from mcts.journal import Journal, digest_of
+from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
 from mcts.seeds import seed_of
@@ -127,7 +128,7 @@ class Scheduler:
                 for i, request in enumerate(walk.requests)
                 if not isinstance(request, ENGINE_REQUESTS)
             ]
-            answers = self._forest.perform([(walk.tree, request) for walk, _, request in batch])
+            answers = perform(self._forest, [(walk.tree, request) for walk, _, request in batch])
             for (walk, i, _), answer in zip(batch, answers, strict=True):
                 walk.replies[i] = answer
             ready = [walk for walk in moving if walk.is_answered()]

@@ -12,7 +12,7 @@ from mcts import kernels
 from mcts.kernels.records import BUSY
 from mcts.tree import NO_NODE, Flag
 
-FIELDS = ("visits", "draws", "value_sum", "evidence", "value", "depth", "in_flight", "flags", "prior")
+FIELDS = ("visits", "draws", "count", "value_sum", "evidence", "value", "depth", "in_flight", "flags", "prior")
 GARBAGE = 0xA5
 ROOM = 400
 
@@ -39,6 +39,7 @@ def trees(draw: st.DrawFn, *, expanded: bool = False, valued: bool = True) -> li
         )
     for node in tree:
         node.visits, node.draws, node.value, node.evidence = rng.randint(0, 4), rng.randint(0, 3), value(), value()
+        node.count = rng.randint(0, 3)
         node.value_sum = naive.single(value() * node.visits)
         if not valued and rng.random() < 0.5:
             node.value = nan
@@ -71,7 +72,7 @@ class Arena:
             kernels.append_child(
                 self.nodes, self.ledger, parent, self.id_of[node], node.ordinal, node.prior, node.flags
             )
-            for name in ("visits", "draws", "value_sum", "evidence", "value"):
+            for name in ("visits", "draws", "count", "value_sum", "evidence", "value"):
                 self.column(name)[self.id_of[node]] = getattr(node, name)
 
     def add_block(self, siblings: Sequence[naive.Node], room: int) -> None:

@@ -165,18 +165,36 @@ def vote_weight(final: Node) -> float:
     return known if isnan(final.value) else known * final.value
 
 
-def branching_index(node: Node, strength: float, mean_depth: float) -> float:
+def mean_value(node: Node) -> float:
+    total, weight = node.value, 1.0
+    for child in node.children:
+        if not isnan(child.value):
+            total += child.count * child.value
+            weight += child.count
+    return total / weight
+
+
+def expected_success(node: Node, strength: float, doubt: float) -> float:
+    above, mean = 1.0, 1.0
+    if node.parent is not None:
+        above, mean = expected_success(node.parent, strength, doubt), mean_value(node.parent)
+    expected = above
+    if not isnan(node.value) and mean != 0.0:
+        expected = min(1.0, node.value * (above / mean) ** doubt)
+    return (strength * expected + node.evidence) / (strength + node.visits)
+
+
+def branching_index(node: Node, success: float, mean_depth: float) -> float:
     new = 1.0
     for child in node.children:
         new -= child.prior
     if any(child.prior == UNKNOWN_PRIOR for child in node.children):
         new = min(new, (1.0 + len(node.children)) / (1.0 + max(node.draws, node.visits)))
     new = max(0.0, new)
-    success = (strength * node.value + node.evidence) / (strength + node.visits)
     return new * success / (1.0 + new * max(0.0, mean_depth - node.depth - 1.0))
 
 
-def select_prefix(root: Node, seed: int, strength: float, root_share: float, opening: int) -> Node:
+def select_prefix(root: Node, seed: int, strength: float, doubt: float, root_share: float, opening: int) -> Node:
     nodes = list(root.preorder())
     finals = [node for node in nodes if node.is_(Flag.FINAL)]
     floor = max(opening, root_share * sum(node.draws for node in nodes))
@@ -184,12 +202,12 @@ def select_prefix(root: Node, seed: int, strength: float, root_share: float, ope
         return root
     mean_depth = sum(node.depth for node in finals) / len(finals)
 
+    def rank(node: Node) -> tuple[float, int]:
+        success = expected_success(node, strength, doubt)
+        return branching_index(node, success, mean_depth), tie_break(seed, node.ordinal)
+
     candidates = [node for node in nodes if not node.is_(Flag.CLOSED) and not isnan(node.value)]
-    return max(
-        candidates,
-        key=lambda node: (branching_index(node, strength, mean_depth), tie_break(seed, node.ordinal)),
-        default=root,
-    )
+    return max(candidates, key=rank, default=root)
 
 
 def credit(leaf: Node, prefix: Node, evidence: float) -> None:
@@ -411,7 +429,7 @@ def simulate(search: Search, walk: Walk) -> bool:
             _assess(walk, leaves, [root] * len(leaves))
             return search.temperature > 0
         case RolloutBranching():
-            prefix = select_prefix(root, walk.seed, search.strength, search.root_share, search.opening)
+            prefix = select_prefix(root, walk.seed, search.strength, search.doubt, search.root_share, search.opening)
             known = len(walk.nodes)
             until = Until.END if prefix is root else Until.STEP
             (continuation,) = walk.draw(prefix, 1, until, search.temperature)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcts.forest import Forest, Tree
 from mcts.kernels import Fault
+from mcts.perform import perform
 from mcts.requests import (
     BackupChildMean,
     BackupMax,
@@ -44,7 +45,7 @@ def plant(forest: Forest, name: str = "p", seed: int = 0) -> Tree:
 def grow(forest: Forest, tree: Tree, node: int, *names: str) -> list[int]:
     """Add continuations such as `"a b c."` beneath `node`; return where each ends."""
     proposal = tuple(tuple(step(name) for name in line.split(" ")) for line in names)
-    (leaves,) = forest.perform([(tree, Grow(node, proposal))])
+    (leaves,) = perform(forest, [(tree, Grow(node, proposal))])
     return leaves
 
 
@@ -93,7 +94,7 @@ def test_steps_that_read_alike_but_end_otherwise_are_two_nodes(ends):
     forest = Forest(max_depth=9)
     tree = plant(forest)
     alike = tuple((Step("so it is 4", end=end),) for end in ends)
-    leaves = forest.perform([(tree, Grow(tree.root, alike))])[0]
+    leaves = perform(forest, [(tree, Grow(tree.root, alike))])[0]
     assert len(set(leaves)) == 2
     assert [forest.is_final(leaf) for leaf in leaves] == [end is StepEnd.FINAL for end in ends]
 
@@ -102,7 +103,7 @@ def test_the_prior_is_the_probability_of_the_step():
     forest = Forest(max_depth=9)
     tree = plant(forest)
     drawn = Step("a", (1, 2), (-0.25, -0.5))
-    forest.perform([(tree, Grow(tree.root, ((drawn,),)))])
+    perform(forest, [(tree, Grow(tree.root, ((drawn,),)))])
     assert export(forest, tree).prior.tolist() == [1.0, np.float32(exp(-0.75))]
 
 
@@ -118,7 +119,7 @@ def test_the_prior_is_the_probability_of_the_step():
 def test_nothing_is_built_on_a_step_that_is_final_or_cut_off_or_says_nothing(name, expected):
     forest = Forest(max_depth=9)
     tree = plant(forest)
-    (leaf,) = forest.perform([(tree, Grow(tree.root, ((step(name),),)))])[0]
+    (leaf,) = perform(forest, [(tree, Grow(tree.root, ((step(name),),)))])[0]
     assert flags(forest, tree, leaf) == expected
     assert forest.is_open(leaf) == (not expected)
 
@@ -134,7 +135,7 @@ def test_nothing_is_open_at_or_beneath_the_depth_limit():
 def test_nothing_is_open_beneath_a_step_that_says_nothing():
     forest = Forest(max_depth=9)
     tree = plant(forest)
-    forest.perform([(tree, Grow(tree.root, ((step("a"), step(""), step("b"), step("c.")),)))])
+    perform(forest, [(tree, Grow(tree.root, ((step("a"), step(""), step("b"), step("c.")),)))])
     assert [forest.is_open(node) for node in tree.nodes] == [True, True, False, False, False]
 
 
@@ -153,7 +154,7 @@ def test_a_verdict_is_kept_on_the_solution(verdict, flag):
     forest = Forest(max_depth=9, checker=Always(verdict))
     tree = plant(forest)
     (leaf,) = grow(forest, tree, tree.root, "a b.")
-    assert forest.perform([(tree, Check(leaf))]) == [verdict]
+    assert perform(forest, [(tree, Check(leaf))]) == [verdict]
     assert flags(forest, tree, leaf) == Flag.FINAL | Flag.CLOSED | flag
     assert forest.is_solved(tree) == verdict
 
@@ -162,7 +163,7 @@ def test_an_unfinished_solution_is_never_accepted_and_not_shown_to_the_checker()
     forest = Forest(max_depth=9, checker=Always(True))
     tree = plant(forest)
     (leaf,) = grow(forest, tree, tree.root, "a b~")
-    assert forest.perform([(tree, Check(leaf))]) == [False]
+    assert perform(forest, [(tree, Check(leaf))]) == [False]
     assert not forest.is_solved(tree)
     assert flags(forest, tree, leaf) == Flag.CLOSED
 
@@ -171,7 +172,7 @@ def test_without_a_checker_there_is_no_verdict():
     forest = Forest(max_depth=9)
     tree = plant(forest)
     leaves = grow(forest, tree, tree.root, "a b.", "a b~")
-    assert forest.perform([(tree, Check(leaf)) for leaf in leaves]) == [None, None]
+    assert perform(forest, [(tree, Check(leaf)) for leaf in leaves]) == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_the_answer_is_accepted_first_then_not_rejected_then_of_the_highest_valu
         forest.assign(leaf, (nan, value))
         if verdict is not None:
             forest.checker = Always(verdict)
-            forest.perform([(tree, Check(leaf))])
+            perform(forest, [(tree, Check(leaf))])
     assert forest.best_final(tree) == leaves[chosen]
 
 
@@ -209,7 +210,8 @@ def test_requests_of_many_trees_and_kinds_are_answered_each_with_its_own_reply()
     forest = Forest(max_depth=9, checker=HashChecker())
     one, two, three = (plant(forest, name) for name in "abc")
     (a,), (b,), (c,) = (grow(forest, tree, tree.root, "x y") for tree in (one, two, three))
-    replies = forest.perform(
+    replies = perform(
+        forest,
         [
             (one, UCT),
             (two, Credit(b, two.root, 0.5)),
@@ -217,10 +219,10 @@ def test_requests_of_many_trees_and_kinds_are_answered_each_with_its_own_reply()
             (three, Expand(c)),
             (one, Credit(a, a, 0.25)),
             (three, UCT),
-            (one, SelectPrefix(3.0, 0.25, 4)),
+            (one, SelectPrefix(3.0, 0.5, 0.25, 4)),
             (three, Revalue(c, 0.75)),
             (two, Grow(b, ((step("z"),),))),
-        ]
+        ],
     )
     assert replies[0] == one.root
     assert replies[2] == two.root
@@ -240,11 +242,11 @@ def test_backing_up_closes_what_is_exhausted():
     tree = plant(forest)
     a, b = grow(forest, tree, tree.root, "a", "b.")
     (c,) = grow(forest, tree, a, "c.")
-    forest.perform([(tree, Expand(tree.root)), (tree, Expand(a))])
-    forest.perform([(tree, Revalue(c, 0.5)), (tree, Revalue(b, 1.0))])
-    forest.perform([(tree, BackupChildMean(a))])
+    perform(forest, [(tree, Expand(tree.root)), (tree, Expand(a))])
+    perform(forest, [(tree, Revalue(c, 0.5)), (tree, Revalue(b, 1.0))])
+    perform(forest, [(tree, BackupChildMean(a))])
     assert not any(forest.is_open(node) for node in tree.nodes)
-    assert forest.perform([(tree, UCT)]) == [NO_NODE]
+    assert perform(forest, [(tree, UCT)]) == [NO_NODE]
     assert forest.value(a) == 0.5
     assert forest.value(tree.root) == 0.75
 
@@ -253,10 +255,10 @@ def wild(forest: Forest, tree: Tree, seed: int) -> SearchTree:
     """A tree of some dozen nodes with visits and values, the same for the same seed."""
     world = World(vocabulary=4, depth=5)
     proposal = world(Propose(State(tree.problem), 8, Until.END, 1.0, 9, seed))
-    leaves = forest.perform([(tree, Grow(tree.root, proposal))])[0]
+    leaves = perform(forest, [(tree, Grow(tree.root, proposal))])[0]
     for leaf in leaves:
         forest.assign(leaf, tuple(0.5 for _ in range(len(forest.state(tree, leaf).steps) + 1)))
-    forest.perform([(tree, Credit(leaf, tree.root, 0.25)) for leaf in leaves])
+    perform(forest, [(tree, Credit(leaf, tree.root, 0.25)) for leaf in leaves])
     return export(forest, tree)
 
 
@@ -300,7 +302,7 @@ def test_a_grown_tree_equals_its_twin(lines):
     walk = naive.Walk(tree.problem, 0, World(), lambda state: (), None, max_depth=3, max_tokens=9)
     for line in lines:
         continuation = tuple(step(name) for name in line)
-        (leaf,) = forest.perform([(tree, Grow(tree.root, (continuation,)))])[0]
+        (leaf,) = perform(forest, [(tree, Grow(tree.root, (continuation,)))])[0]
         assert tree.nodes.index(leaf) == walk.grow(walk.nodes[0], continuation).ordinal
     exported = export(forest, tree)
     assert exported.parent.tolist() == [node.parent.ordinal if node.parent else NO_NODE for node in walk.nodes]
@@ -313,26 +315,26 @@ def test_leaves_held_in_one_tuple_differ_and_a_backup_frees_them():
     forest = Forest(max_depth=9)
     tree, other = plant(forest), plant(forest, "q")
     a, b = grow(forest, tree, tree.root, "a", "b")
-    forest.perform([(tree, Expand(tree.root))])
+    perform(forest, [(tree, Expand(tree.root))])
     hold = SelectPuct(hold=True)
-    first, alone, second, third = forest.perform([(tree, hold), (other, hold), (tree, hold), (tree, hold)])
+    first, alone, second, third = perform(forest, [(tree, hold), (other, hold), (tree, hold), (tree, hold)])
     assert {first, second} == {a, b}
     assert (alone, third) == (other.root, NO_NODE)
     assert forest.fault(tree) == (NO_NODE, Fault.NONE)
-    forest.perform([(tree, BackupMean(first, 0.25)), (tree, Release(second)), (other, BackupMean(alone, 1.0))])
+    perform(forest, [(tree, BackupMean(first, 0.25)), (tree, Release(second)), (other, BackupMean(alone, 1.0))])
     exported = export(forest, tree)
     assert exported.visits.tolist() == [1, int(first == a), int(first == b)]
     assert exported.value_sum.tolist() == [0.25, 0.25 * (first == a), 0.25 * (first == b)]
     assert exported.flags.tolist() == [Flag.EXPANDED, 0, 0]
     assert forest.fault(tree, counted=True) == (NO_NODE, Fault.NONE)
-    assert forest.perform([(tree, SelectPuct(unvisited_value=9.0))]) == [second]
+    assert perform(forest, [(tree, SelectPuct(unvisited_value=9.0))]) == [second]
 
 
 def test_values_of_one_tree_in_one_batch_are_all_backed_up():
     forest = Forest(max_depth=9)
     tree = plant(forest)
     leaves = grow(forest, tree, tree.root, "a", "b", "c")
-    forest.perform([(tree, BackupMean(leaf, value)) for leaf, value in zip(leaves, (0.5, 0.25, 1.0), strict=True)])
+    perform(forest, [(tree, BackupMean(leaf, value)) for leaf, value in zip(leaves, (0.5, 0.25, 1.0), strict=True)])
     assert export(forest, tree).value_sum.tolist() == [1.75, 0.5, 0.25, 1.0]
     assert export(forest, tree).visits.tolist() == [3, 1, 1, 1]
 
@@ -345,8 +347,8 @@ def test_the_highest_value_of_the_children_goes_up():
     for leaf, value in ((c, 0.25), (d, 0.75)):
         forest.assign(leaf, (nan, 0.9, value))
     forest.assign(b, (nan, 0.5))
-    forest.perform([(tree, Expand(tree.root)), (tree, Expand(a))])
-    forest.perform([(tree, BackupMax(a))])
+    perform(forest, [(tree, Expand(tree.root)), (tree, Expand(a))])
+    perform(forest, [(tree, BackupMax(a))])
     assert [forest.value(node) for node in (tree.root, a)] == [0.75, 0.75]
     assert not forest.is_open(a)
     assert forest.is_open(tree.root)

@@ -1,3 +1,4 @@
+import math
 from random import Random
 
 import naive
@@ -63,13 +64,16 @@ def test_select_uct_passes_over_children_without_a_value(tree, seed, placement):
     forests(),
     st.lists(seeds, min_size=3, max_size=3),
     st.sampled_from([0.5, 3.0]),
+    st.sampled_from([0.0, 0.5, 1.0]),
     st.sampled_from([0.0, 0.25, 1.0]),
     st.integers(0, 4),
     dice,
 )
-def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, strength, share, opening, placement):
+def test_select_prefix_equals_its_twin_wherever_the_records_lie(
+    forest, seeds, strength, doubt, share, opening, placement
+):
     roots, seeds = [tree[0] for tree in forest], seeds[: len(forest)]
-    how = (strength, share, opening)
+    how = (strength, doubt, share, opening)
     expected = [naive.select_prefix(root, seed, *how) for root, seed in zip(roots, seeds, strict=True)]
     for _ in range(2):
         arena = Arena(forest, placement)
@@ -80,19 +84,19 @@ def test_select_prefix_equals_its_twin_wherever_the_records_lie(forest, seeds, s
 @settings(max_examples=60, deadline=None)
 @given(trees(valued=False), seeds, dice)
 def test_select_prefix_falls_back_to_the_root_where_nothing_has_a_value(tree, seed, placement):
-    expected = naive.select_prefix(tree[0], seed, 3.0, 0.0, 0)
-    assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.0, 0) == [expected]
+    expected = naive.select_prefix(tree[0], seed, 3.0, 0.5, 0.0, 0)
+    assert select(kernels.select_prefix, Arena([tree], placement), tree[:1], [seed], 3.0, 0.5, 0.0, 0) == [expected]
 
 
 def test_the_branching_index_by_hand():
     """Three quarters of the root's mass were seen; solutions have three steps."""
-    root = naive.Node(0, value=0.5, visits=2, evidence=1.0)
-    children = [naive.Node(ordinal, root, value=0.5, prior=prior) for ordinal, prior in ((1, 0.5), (2, 0.25))]
+    root = naive.Node(0, value=0.5)
+    children = [naive.Node(ordinal, root, prior=prior) for ordinal, prior in ((1, 0.5), (2, 0.25))]
     arena = Arena([[root, *children]], Random(0))
     index = [
-        kernels.branching_index(arena.nodes, arena.ledger, node, 1.0, 3.0) for node in arena.ids([root, *children])
+        kernels.branching_index(arena.nodes, arena.ledger, node, 0.5, 3.0) for node in arena.ids([root, *children])
     ]
-    # The root: a new step with .25, (1 * .5 + 1) / (1 + 2) successes, one step or three. A child: all is new there.
+    # The root: a new step with .25, then one step or three. A child: all is new there.
     assert index == pytest.approx([0.25 * 0.5 / (1 + 0.25 * 2), 0.5 / 2, 0.5 / 2])
 
 
@@ -101,9 +105,25 @@ def test_a_policy_without_probabilities_exhausts_a_prefix_by_drawing_nothing_new
     only = naive.Node(1, root, value=0.5, prior=UNKNOWN_PRIOR)
     arena = Arena([[root, only]], Random(0))
     (node,) = arena.ids([root])
-    assert kernels.branching_index(arena.nodes, arena.ledger, node, 1.0, 1.0) == pytest.approx(
-        (1 + 1) / (1 + 9) * 0.5 / 2
+    assert kernels.branching_index(arena.nodes, arena.ledger, node, 0.25, 1.0) == pytest.approx(
+        (1 + 1) / (1 + 9) * 0.25
     )
+
+
+def test_what_is_expected_of_a_prefix_by_hand():
+    """Of two draws at the root one was worth .9, one .3; with the root's own .6 the mean is .6."""
+    root = naive.Node(0, value=0.6)
+    children = [naive.Node(ordinal, root, value=value, count=1) for ordinal, value in ((1, 0.9), (2, 0.3))]
+    arena = Arena([[root, *children]], Random(0))
+    assert kernels.mean_value(arena.nodes, arena.ledger, arena.id_of[root]) == pytest.approx(0.6)
+    p = kernels.expected_success
+    assert p(1.0, 1.0, 0.6, 0.0, 2, 3.0, 0.5) == pytest.approx(3 * 0.6 / 5)  # a root: two failures
+    assert p(0.36, 0.6, 0.9, 0.0, 0, 3.0, 1.0) == pytest.approx(0.36 * 1.5)  # full doubt: only better than its like
+    assert p(0.36, 0.6, 0.9, 0.0, 0, 3.0, 0.0) == pytest.approx(0.9)  # none: as the scorer says
+    assert p(0.36, 0.6, 0.9, 0.0, 1, 3.0, 0.5) == pytest.approx(3 * 0.9 * 0.6**0.5 / 4)
+    assert p(0.9, 0.3, 0.9, 2.0, 2, 3.0, 1.0) == 1.0
+    for value, mean in ((math.nan, 0.6), (0.9, 0.0)):
+        assert p(0.36, mean, value, 0.0, 0, 3.0, 1.0) == pytest.approx(0.36)
 
 
 def test_equal_siblings_are_told_apart_by_the_seed_of_the_tree_and_each_gets_its_turn():

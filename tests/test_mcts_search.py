@@ -49,6 +49,7 @@ kinds = (
         RolloutBranching,
         opening=st.integers(0, 6),
         strength=st.sampled_from([1.0, 3.0]),
+        doubt=st.sampled_from([0.5, 0.0, 1.0]),
         root_share=st.sampled_from([0.0, 0.25, 1.0]),
     ),
     st.builds(

@@ -19,7 +19,7 @@ from mcts.kernels.backup import backup_child_max, backup_child_mean, backup_mean
 from mcts.kernels.check import Fault, find_fault
 from mcts.kernels.grow import append_child, expand, share_priors
 from mcts.kernels.labels import infer_labels, success_rates
-from mcts.kernels.prefix import branching_index, select_prefix
+from mcts.kernels.prefix import branching_index, expected_success, mean_value, select_prefix
 from mcts.kernels.records import LEDGER, NODE, Ids, Ledger, Nodes, Seeds, allocate
 from mcts.kernels.select import select_puct, select_uct
 from mcts.kernels.widen import widen_by_importance, widen_by_visits
@@ -42,8 +42,10 @@ __all__ = [
     "close",
     "credit",
     "expand",
+    "expected_success",
     "find_fault",
     "infer_labels",
+    "mean_value",
     "release",
     "select_prefix",
     "select_puct",

@@ -27,13 +27,14 @@ class RolloutBranching:
 
     opening: int = 1
     strength: float = 3.0
-    root_share: float = 0.25
+    doubt: float = 0.5
+    root_share: float = 0.5
     temperature: float = 1.0
     name: str = "rollout_branching"
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Choose a prefix; draw a solution at the root, a step elsewhere; credit what is new from where it began."""
-        prefix: int = yield SelectPrefix(self.strength, self.root_share, self.opening)
+        prefix: int = yield SelectPrefix(self.strength, self.doubt, self.root_share, self.opening)
         known = len(tree.nodes)
         until = Until.END if prefix == tree.root else Until.STEP
         proposal: Proposal = yield Draw(prefix, 1, until, self.temperature)
