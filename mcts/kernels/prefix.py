@@ -62,15 +62,16 @@ def expected_success(
 ) -> float:
     """The probability p that a solution drawn at a node is correct: (k q + successes) / (k + visits).
 
-    q = p_parent v / m is what the parent's draws and the scorer lead to expect: on average a step is as good as the
-    prefix it was drawn at, and the scorer only says which are better than their like (m: `mean_value` of the parent).
-    So a scorer that knows nothing changes nothing, and what was drawn anywhere above a node is evidence for it, too.
+    q = v (p_parent / m)^doubt is expected of it. With full doubt, p_parent v / m: on average a step is as good as the
+    prefix it was drawn at, and the scorer only says which are better than their like, so one that knows nothing changes
+    nothing. With none, v: the scorer is taken at its word, whatever came of other draws at the parent.
 
     Args:
         above: p of the parent; 1 for a root.
-        mean: m; 1 for a root.
+        mean: m, `mean_value` of the parent; 1 for a root.
         value: v, NaN where it is not known.
-        strength: k > 0, the weight of what is expected, in draws.
+        strength: k > 0, the weight of q in draws.
+        doubt: In [0, 1].
     """
     expected = above if np.isnan(value) or mean == 0.0 else min(1.0, value * (above / mean) ** doubt)
     return (strength * expected + evidence) / (strength + visits)
@@ -157,6 +158,7 @@ def select_prefix(
         roots: [T] int32.
         seeds: [T] uint64, for ties.
         strength: k > 0, the weight of what is expected of a prefix, in draws.
+        doubt: In [0, 1], see `expected_success`.
         root_share: In [0, 1].
         opening: Draws at the root before any branching.
         prefixes: [T] int32, written.

@@ -21,7 +21,8 @@ class RolloutBranching:
 
     Attributes:
         opening: Draws at the root before any branching.
-        strength: k, the weight of the scorer's value in draws.
+        strength: k, the weight of what is expected of a prefix, in draws.
+        doubt: How far that is what was drawn at its parent leads to expect (1), and not what the scorer says (0).
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
