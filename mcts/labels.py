@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcts import kernels
-from mcts.tree import SearchTree
+from mcts.tree import NO_NODE, ROOT, SearchTree
 from mcts.types import Outcome
 
 
@@ -50,4 +50,25 @@ def infer_labels(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> StepLabel
     )
     kernels.infer_labels(tree.parent, correct, wrong, labels.remaining, labels.hard, labels.progress)
     kernels.success_rates(tree.parent, correct, wrong, tree.visits, labels.soft)
+    return labels
+
+
+def simple_labels(tree: SearchTree) -> NDArray[np.float32]:
+    """Labels without a verifier, from the solution the search chose (ReST-MCTS*, `sample_value=simple`).
+
+    On the way to the answer, of depth K, a node at depth d has d/K; a node beside the way, beneath one at depth d,
+    max(0, (d - 1)/K).
+
+    Returns:
+        [N], NaN for all other nodes and where there is no answer.
+    """
+    labels = np.full(len(tree.parent), np.nan, np.float32)
+    way = [tree.answer] if tree.answer != NO_NODE else []
+    while way and way[-1] != ROOT:
+        way.append(int(tree.parent[way[-1]]))
+    length = len(way) - 1
+    for depth, node in enumerate(reversed(way)):
+        if node != tree.answer:
+            labels[tree.parent == node] = max(0, depth - 1) / length
+        labels[node] = depth / length if length else np.nan
     return labels

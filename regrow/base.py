@@ -98,7 +98,7 @@ def known_steps(task: Task, kind: str, count: int, seed: int) -> list[LabelledSt
 
 def activation_of(prm: PrmConfig) -> str:
     """How the head's output becomes a value: the paper's clipped progress value, or a probability."""
-    return "clip" if prm.labels == PROGRESS else "sigmoid"
+    return "clip" if prm.labels in PROGRESS else "sigmoid"
 
 
 def labelled(valued: ValuedSteps, kind: str) -> LabelledState:
@@ -106,7 +106,7 @@ def labelled(valued: ValuedSteps, kind: str) -> LabelledState:
     last = StepEnd.FINAL if valued.is_complete else StepEnd.DELIMITER
     ends = [StepEnd.DELIMITER] * (len(valued.steps) - 1) + [last]
     steps = tuple(Step(text, end=end) for text, end in zip(valued.steps, ends, strict=True))
-    if kind == PROGRESS:
+    if kind in PROGRESS:
         labels = (0.0, *valued.values)
     else:
         labels = (float("nan"), *(float(reachable) for reachable in valued.reachable))

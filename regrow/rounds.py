@@ -188,7 +188,7 @@ class Rounds:
         it = self.experiment
         first = folder if number == 0 else it.run.folder / "round-0/evaluate"
         samples = [verified.tree for verified in read_trees(first / SAMPLES)]
-        target = "progress" if it.config.prm.labels == PROGRESS else "success"
+        target = "progress" if it.config.prm.labels in PROGRESS else "success"
         aggregate = it.strategy.aggregate
         quality = prm_quality(scorer, aggregate, it.task, it.held_out, samples, target)
         if quality is None:

@@ -9,7 +9,7 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from mcts.labels import StepLabels
+from mcts.labels import simple_labels
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Step
 from prm.labels import NO_LABEL, LabelledState, from_tree, select
@@ -38,7 +38,7 @@ def policy_traces(trees: Iterable[VerifiedTree], task: Task, *, per_problem: int
 
 def prm_states(trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, seed: int) -> list[LabelledState]:
     """Labelled paths of all trees that have any label, each node labelled once; at most `per_problem` a problem."""
-    states = (state for verified in trees for state in from_tree(verified.tree, node_labels(verified.labels, kind)))
+    states = (state for verified in trees for state in from_tree(verified.tree, node_labels(verified, kind)))
     return select(states, per_problem=per_problem, seed=seed)
 
 
@@ -49,7 +49,7 @@ def exactly_labelled(
 
     Args:
         problems: With the problem of every state among them.
-        kind: `progress` is given the exact v*, `hard` and `soft` whether a correct answer is still in reach.
+        kind: `progress` and `simple` are given the exact v*, `hard` and `soft` whether a correct answer is still in reach.
 
     Returns:
         Empty where the task knows no truth about steps.
@@ -61,13 +61,16 @@ def exactly_labelled(
         if truth is None:
             return []
         # The bare problem: solvable, as all training problems are, and with no progress yet.
-        exact = (0.0, *truth.values) if kind == PROGRESS else (1.0, *map(float, truth.reachable))
+        exact = (0.0, *truth.values) if kind in PROGRESS else (1.0, *map(float, truth.reachable))
         labels = (NO_LABEL if isnan(had) else label for had, label in zip(item.labels, exact, strict=True))
         relabelled.append(replace(item, labels=tuple(labels)))
     return relabelled
 
 
-def node_labels(labels: StepLabels, kind: str) -> NDArray[np.float32]:
-    """[N] the labels of one kind: `progress`, `hard` or `soft`."""
+def node_labels(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
+    """[N] the labels of one kind: `progress`, `hard`, `soft` or `simple`."""
+    if kind == "simple":
+        return simple_labels(verified.tree)
+    labels = verified.labels
     columns = {"progress": labels.progress, "hard": labels.hard, "soft": labels.soft}
     return columns[kind]

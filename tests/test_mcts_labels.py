@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from math import nan
 from random import Random
@@ -10,7 +11,7 @@ from fakes import search_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcts.labels import StepLabels, infer_labels
+from mcts.labels import StepLabels, infer_labels, simple_labels
 from mcts.tree import NO_NODE
 from mcts.types import Outcome
 
@@ -180,3 +181,16 @@ def test_quality_keeps_to_the_unit_interval_and_equation_1_in_exact_fractions(ca
     np.testing.assert_allclose(found[labelled], np.asarray(exact, float)[labelled], atol=1e-6)
     assert np.all((found[labelled] >= 0) & (found[labelled] <= 1))
     assert np.isnan(labels.progress[~labelled]).all()
+
+
+def test_simple_labels_of_the_published_chain():
+    """a, b, c lead to the answer; A2 stands beside a, B2 beside b; what lies elsewhere has none."""
+    names = {"root": -1, "a": 0, "A2": 0, "b": 1, "B2": 1, "c": 3, "under A2": 2, "C2": 3}
+    tree = replace(search_tree(list(names.values()), finals=[5]), answer=5)
+    labels = dict(zip(names, simple_labels(tree).tolist(), strict=True))
+    assert np.isnan(labels.pop("under A2"))
+    assert labels == pytest.approx({"root": 0, "a": 1 / 3, "A2": 0, "b": 2 / 3, "B2": 0, "c": 1, "C2": 1 / 3}, abs=1e-6)
+
+
+def test_without_an_answer_there_is_no_simple_label():
+    assert np.isnan(simple_labels(replace(search_tree([NO_NODE, 0], finals=[]), answer=NO_NODE))).all()

@@ -18,7 +18,13 @@ def labelled(*texts, labels, problem=COUNTDOWN.problem):
 
 
 @pytest.mark.parametrize(
-    ("kind", "exact"), [("hard", (1.0, 1.0, 0.0)), ("soft", (1.0, 1.0, 0.0)), ("progress", (0.0, 0.5, 0.25))]
+    ("kind", "exact"),
+    [
+        ("hard", (1.0, 1.0, 0.0)),
+        ("soft", (1.0, 1.0, 0.0)),
+        ("progress", (0.0, 0.5, 0.25)),
+        ("simple", (0.0, 0.5, 0.25)),
+    ],
 )
 def test_exact_labels_are_the_truth_about_the_same_steps(kind, exact):
     states = [labelled("3 + 2 = 5 : 4 5", "5 + 4 = 9 : 9", labels=(0.5, 0.25, 0.75))]
