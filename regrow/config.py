@@ -130,8 +130,8 @@ class PrmConfig:
     """The process reward model. `path` starts from a checkpoint instead of PRM 0.
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
-    value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0 has
-    no draws yet: soft and hard start from whether an answer is still in reach.
+    value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
+    has no draws yet: soft and hard start from whether an answer is still in reach.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
