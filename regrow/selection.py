@@ -49,7 +49,7 @@ def exactly_labelled(
 
     Args:
         problems: With the problem of every state among them.
-        kind: `progress` and `simple` are given the exact v*, `hard` and `soft` whether a correct answer is still in reach.
+        kind: `progress` and `simple` get the exact v*, `hard` and `soft` whether a correct answer is still in reach.
 
     Returns:
         Empty where the task knows no truth about steps.
