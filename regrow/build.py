@@ -14,8 +14,10 @@ from mcts.choice import Choice
 from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
+from policy.prompts import PromptFormat
+from policy.vllm_settings import VllmSettings
 from prm.model import HEADS
-from regrow.config import CONTROLS, LABELS, SEARCHES, STRATEGY, VALUES, BudgetConfig, Config, settings_of
+from regrow.config import CONTROLS, ENGINES, LABELS, SEARCHES, STRATEGY, VALUES, BudgetConfig, Config, settings_of
 from regrow.strategy import Strategy
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
@@ -75,6 +77,7 @@ def word_of(known: type[W], word: str, where: str) -> W:
 def check_choices(config: Config) -> None:
     """Hold settings that are one of a few words, or counts, against what there is."""
     choices = {
+        "policy.engine": (config.policy.engine, ENGINES),
         "prm.labels": (config.prm.labels, LABELS),
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
@@ -119,6 +122,11 @@ def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False)
 
 def policy_of(config: Config, path: Path) -> Policy:
     """The policy of a checkpoint directory."""
+    if config.policy.engine == "vllm":
+        from policy.vllm_policy import VllmPolicy
+
+        settings = settings_of(VllmSettings, fields_of(config.policy.vllm), "policy.vllm")
+        return VllmPolicy(path, prompt=PromptFormat(), settings=settings)
     from policy.transformers_policy import TransformersPolicy
 
     return TransformersPolicy.load(path, batch_rows=config.policy.batch_rows)

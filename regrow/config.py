@@ -19,11 +19,15 @@ from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepB
 from policy.base import PolicySize
 from policy.critic import CriticFormat
 from policy.train import TrainPolicy
+from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
 
 T = TypeVar("T")
 
 LABELS = ("progress", "hard", "soft", "simple")
+ENGINES = ("transformers", "vllm")
+"""What generates; see `policy`."""
+
 PROGRESS = ("progress", "simple")
 """Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
 """What a PRM may be trained to predict; see `PrmConfig`."""
@@ -106,11 +110,15 @@ class BaseConfig:
 class PolicyConfig:
     """The generator. `path` starts from a checkpoint instead of the embedded base policy.
 
+    `engine`: `transformers` (in process, the same bits in any company) or `vllm`; `policy=vllm` chooses the latter.
+
     `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`.
     """
 
     path: str | None = None
+    engine: str = "transformers"
     batch_rows: int = 512
+    vllm: Any = field(default_factory=schema_of(VllmSettings))
     critic: Any = field(default_factory=schema_of(CriticFormat))
     base: BaseConfig = field(default_factory=BaseConfig)
     train: Any = field(default_factory=schema_of(TrainPolicy))

@@ -1,0 +1,137 @@
+"""vLLM's asynchronous engine: its core in a process of its own, its event loop on a thread of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from mcts.errors import InputError
+from policy.vllm_settings import VllmSettings
+
+_ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "CRITICAL", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+
+
+class VllmEngine:
+    """A running engine for one checkpoint. To be closed after use: its process goes with it.
+
+    Args:
+        path: A Hugging Face directory.
+        settings: Sizes.
+        dtype: Of the weights, as vLLM names it.
+
+    Raises:
+        InputError: vLLM is not installed, or cannot serve the checkpoint.
+    """
+
+    def __init__(self, path: Path, settings: VllmSettings, dtype: str) -> None:
+        for name, value in (_ENVIRONMENT | {"VLLM_CPU_KVCACHE_SPACE": str(settings.cpu_kv_gib)}).items():
+            os.environ.setdefault(name, value)
+        try:
+            from vllm import AsyncEngineArgs
+            from vllm.platforms import current_platform
+            from vllm.v1.engine.async_llm import AsyncLLM
+        except ImportError as error:
+            raise InputError(f"policy=vllm: {error}, expected vLLM (pip install 'regrow[vllm]')") from error
+        arguments = AsyncEngineArgs(
+            model=str(path),
+            skip_tokenizer_init=True,
+            dtype=dtype,
+            max_num_seqs=settings.max_num_seqs,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            enable_prefix_caching=True,
+            logprobs_mode="raw_logprobs",
+            trust_remote_code=False,
+            disable_log_stats=True,
+            # Without a GPU, vLLM 0.32 dies where a prompt with a seed is cut in two: its generators cannot step back.
+            enable_chunked_prefill=False if current_platform.is_cpu() else None,
+        )
+
+        async def start() -> Any:
+            return AsyncLLM.from_engine_args(arguments)
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread.start()
+        others = set(multiprocessing.active_children())
+        try:
+            self._engine = self.soon(start()).result()
+        except (ValueError, RuntimeError, OSError) as error:
+            self._stop_loop()
+            raise InputError(f"policy {path}: vLLM does not start ({first_line(error)})") from error
+        self._guard = _guard([str(child.pid) for child in set(multiprocessing.active_children()) - others])
+
+    def soon(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run `work` on the engine's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def generate(self, prompt: list[int], sampling: Any, request_id: str) -> Any:
+        """The finished output of a request. To be awaited on the engine's loop."""
+        stream = self._engine.generate({"prompt_token_ids": prompt}, sampling, request_id=request_id)
+        return [output async for output in stream][-1]
+
+    def close(self) -> None:
+        """Stop the engine and its process."""
+        self._engine.shutdown()
+        del self._engine
+        self._stop_loop()
+        self._guard.communicate()
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+_GUARD = """
+import os, signal, sys
+sys.stdin.read()
+for pid in map(int, sys.argv[1:]):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+"""
+
+
+def _guard(pids: list[str]) -> subprocess.Popen[bytes]:
+    """A process that ends those of an engine when ours is gone: the pipe to it closes, however we died.
+
+    The engine's core alone would wait for us for ever.
+    """
+    return subprocess.Popen([sys.executable, "-S", "-c", _GUARD, *pids], stdin=subprocess.PIPE, start_new_session=True)
+
+
+_running: dict[tuple[str, str, VllmSettings], VllmEngine] = {}
+
+
+def engine_of(path: Path, digest: str, settings: VllmSettings, dtype: str) -> VllmEngine:
+    """The engine for these weights. One runs at a time: other weights end it, and its cached prefixes with it.
+
+    Args:
+        digest: Of the checkpoint's files, so that other weights at the same place are others.
+    """
+    key = (str(path), digest, settings)
+    if key not in _running:
+        end()
+        _running[key] = VllmEngine(path, settings, dtype)
+    return _running[key]
+
+
+@atexit.register
+def end() -> None:
+    """End the running engine, if there is one."""
+    while _running:
+        _running.popitem()[1].close()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,126 @@
+"""A policy in vLLM: requests go in at once, replies come as they are finished."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from mcts.errors import InputError
+from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
+from policy import checkpoint
+from policy.prompts import PromptFormat
+from policy.vllm_engine import engine_of, first_line
+from policy.vllm_settings import VllmSettings
+from policy.vocabulary import Vocabulary
+
+_REMEMBERED = 65_536
+_NEVER = -100.0
+"""Logit bias of tokens that are never sampled."""
+
+
+class VllmPolicy:
+    """Implements `mcts.ports.Policy`. Replies come as they are finished, in any order.
+
+    A request is one of vLLM's, `n` continuations wide; what was sampled stays token ids, in prompts and in replies.
+    Log-probabilities are raw: before temperature, before anything is forbidden. The engine caches prefixes. On most
+    devices vLLM is not batch-invariant, so a reply may depend on its company; the journal keeps what was said.
+
+    Raises:
+        InputError: vLLM is not installed, or cannot serve the checkpoint.
+    """
+
+    def __init__(self, path: Path, *, prompt: PromptFormat, settings: VllmSettings) -> None:
+        self._prompt = prompt
+        self._tokenizer = checkpoint.load_tokenizer(path)
+        self._vocabulary = Vocabulary.of(path, self._tokenizer, prompt.delimiter)
+        self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
+        self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, self._tokenizer))
+        self._replies: SimpleQueue[tuple[Ticket, Proposal | BaseException]] = SimpleQueue()
+        self._tokens_generated = 0
+        self._engine = engine_of(path, self.fingerprint, settings, settings.dtype or self._vocabulary.dtype)
+
+    @property
+    def tokens_generated(self) -> int:
+        """Tokens of all replies so far."""
+        return self._tokens_generated
+
+    def submit(self, ticket: Ticket, request: Propose) -> None:
+        """Hand a request to the engine. Returns at once."""
+        prompt = self._encode(request.state.problem.question)
+        prefix = [*prompt, *(token for step in request.state.steps for token in step.token_ids)]
+        self._engine.soon(self._answer(ticket, request, prefix))
+
+    def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
+        """Take the finished replies; wait up to `timeout_s` seconds if there are none.
+
+        Raises:
+            InputError: The engine has failed; what was answered before is in the journal.
+        """
+        arrived: list[tuple[Ticket, Proposal]] = []
+        wait = timeout_s
+        while True:
+            try:
+                ticket, reply = self._replies.get(timeout=wait) if wait > 0 else self._replies.get_nowait()
+            except Empty:
+                return arrived
+            if isinstance(reply, BaseException):
+                raise InputError(
+                    f"policy=vllm: {first_line(reply)}; run the same command again, it goes on where it stopped"
+                ) from reply
+            self._tokens_generated += sum(len(step.token_ids) for line in reply for step in line)
+            arrived.append((ticket, reply))
+            wait = 0.0
+
+    # --- on the engine's thread -------------------------------------------------------------------------------------
+
+    async def _answer(self, ticket: Ticket, request: Propose, prefix: list[int]) -> None:
+        try:
+            self._replies.put((ticket, await self._generate(ticket, request, prefix)))
+        except BaseException as error:  # noqa: BLE001 - it is raised again where replies are taken
+            self._replies.put((ticket, error))
+
+    async def _generate(self, ticket: Ticket, request: Propose, prefix: list[int]) -> Proposal:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        room = self._vocabulary.max_positions - len(prefix)
+        if room <= 0:
+            return ((Step("", end=StepEnd.TRUNCATED),),) * request.width
+        words = self._vocabulary
+        stops = words.ends_step | words.ends_sequence if request.until is Until.STEP else words.ends_sequence
+        sampling = SamplingParams(
+            n=request.width if request.temperature > 0 else 1,
+            temperature=request.temperature,
+            # vLLM seeds the i-th of n siblings with seed + i; hashes are far apart.
+            seed=request.seed >> 1,
+            max_tokens=min(request.max_tokens, room),
+            stop_token_ids=sorted(stops),
+            logit_bias=dict.fromkeys(words.forbidden, _NEVER),
+            logprobs=0,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        output = await self._engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}")
+        drawn = sorted(output.outputs, key=lambda one: one.index)
+        lines = tuple(self._continuation(one, request.until) for one in drawn)
+        return lines if request.temperature > 0 else lines * request.width  # greedy ones are alike
+
+    def _continuation(self, output: Any, until: Until) -> Continuation:
+        """The tokens, cut after every token that ends a step."""
+        ids = tuple(output.token_ids)
+        logprobs = [of[token].logprob for token, of in zip(ids, output.logprobs, strict=True)]
+        words = self._vocabulary
+        cuts = [place + 1 for place, token in enumerate(ids) if token in words.ends_step]
+        steps = []
+        for start, stop in pairwise(sorted({0, *cuts, len(ids)})):
+            part = ids[start:stop]
+            end = words.end_of(part[-1], is_last=stop == len(ids), until=until)
+            steps.append(Step(self._text(part), part, tuple(logprobs[start:stop]), end))
+        return tuple(steps) or (Step("", end=StepEnd.TRUNCATED),)
+
+    def _text(self, ids: tuple[int, ...]) -> str:
+        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+        return text.replace(self._prompt.delimiter, " ").strip()

@@ -1,0 +1,26 @@
+"""How vLLM is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VllmSettings:
+    """What the engine is started with; see vLLM's engine arguments of the same names.
+
+    Attributes:
+        dtype: None takes the checkpoint's own (vLLM's `auto` would halve float32).
+        max_num_seqs: Continuations generated at once.
+        gpu_memory_utilization: Share of the device's memory; the PRM's is beside it.
+        cpu_kv_gib: GiB of key-value cache where there is no GPU.
+    """
+
+    dtype: str | None = None
+    max_num_seqs: int = 256
+    gpu_memory_utilization: float = 0.8
+    cpu_kv_gib: int = 1
+
+    def __post_init__(self) -> None:
+        if self.max_num_seqs < 1 or self.cpu_kv_gib < 1 or not 0 < self.gpu_memory_utilization <= 1:
+            raise ValueError(f"expected positive sizes and a share of memory up to 1, got {self}")

@@ -1,0 +1,159 @@
+"""The real vLLM engine beside the `transformers` back-end, with a tiny model; left out where vLLM is not installed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mcts.errors import InputError
+from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
+from policy import vllm_engine
+from policy.base import PolicySize, create
+from policy.prompts import PromptFormat
+from policy.transformers_policy import TransformersPolicy
+from policy.vllm_settings import VllmSettings
+
+pytest.importorskip("vllm")
+WORDS = tuple("abcdefghij")
+TINY = PolicySize(hidden=128, layers=2, heads=4, intermediate=64, max_positions=64)
+NEAR_TIE = 1e-3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    where = tmp_path_factory.mktemp("vllm") / "policy"
+    create(WORDS, TINY, where, seed=3)
+    return where
+
+
+@pytest.fixture(scope="module")
+def policy(folder):
+    yield load(folder)
+    vllm_engine.end()
+
+
+def load(path: Path):
+    from policy.vllm_policy import VllmPolicy
+
+    return VllmPolicy(path, prompt=PromptFormat(), settings=VllmSettings(max_num_seqs=64))
+
+
+def ask(question="a b c", steps=(), *, width=1, until=Until.END, temperature=1.0, max_tokens=12, seed=5):
+    return Propose(State(Problem("p", question), tuple(steps)), width, until, temperature, max_tokens, seed)
+
+
+def replies(policy, requests, patience_s=60.0):
+    for i, request in enumerate(requests):
+        policy.submit(Ticket(f"t{time.monotonic_ns()}", i), request)
+    arrived, end = {}, time.monotonic() + patience_s
+    while len(arrived) < len(requests) and time.monotonic() < end:
+        arrived |= {ticket.number: reply for ticket, reply in policy.poll(1.0)}
+    return [arrived[i] for i in range(len(requests))]
+
+
+def tokens_of(line):
+    return [pair for step in line for pair in zip(step.token_ids, step.logprobs, strict=True)]
+
+
+def test_greedy_chains_are_those_of_transformers_but_for_near_ties(policy, folder):
+    requests = [ask(f"{a} {b}", temperature=0.0, max_tokens=20) for a in WORDS for b in "abc"]
+    twin = TransformersPolicy.load(folder)
+    ties = 0
+    for ours, theirs in zip(replies(policy, requests), replies(twin, requests), strict=True):
+        flat = [
+            [(t, p) for step in line[0] for t, p in zip(step.token_ids, step.logprobs, strict=True)]
+            for line in (ours, theirs)
+        ]
+        for (token, logprob), (other, expected) in zip(*flat, strict=False):
+            if token != other:  # both were within rounding of being the most likely
+                assert logprob == pytest.approx(expected, abs=NEAR_TIE)
+                ties += 1
+                break
+            assert logprob == pytest.approx(expected, abs=1e-4)
+        else:
+            assert [step.end for step in ours[0]] == [step.end for step in theirs[0]]
+    assert ties <= len(requests) // 10
+
+
+def test_a_step_ends_at_its_delimiter_and_a_solution_is_cut_at_each(policy):
+    (steps,), (solutions,) = (replies(policy, [ask(until=until, width=40, max_tokens=20)]) for until in Until)
+    assert all(len(line) == 1 for line in steps)
+    assert {line[0].end for line in steps} <= set(StepEnd)
+    for line in solutions:
+        assert all(step.end is StepEnd.DELIMITER for step in line[:-1])
+        assert line[-1].end in (StepEnd.FINAL, StepEnd.TRUNCATED)
+    assert any(len(line) > 1 for line in solutions)
+
+
+def test_siblings_differ_and_tokens_are_counted(policy):
+    before = policy.tokens_generated
+    (drawn,) = replies(policy, [ask(width=30)])
+    assert len(Counter(line[0].token_ids for line in drawn)) > 5
+    assert policy.tokens_generated - before == sum(len(step.token_ids) for line in drawn for step in line)
+
+
+def test_what_says_nothing_is_never_sampled_and_a_full_window_is_told(policy):
+    lines = [line for reply in replies(policy, [ask(width=60, temperature=2.0)]) for line in reply]
+    forbidden = policy._vocabulary.forbidden
+    assert forbidden
+    assert not forbidden & {token for line in lines for step in line for token in step.token_ids}
+    long = PromptFormat().encode_steps(policy._tokenizer, ["a " * 40, "b " * 40], is_complete=False)
+    assert replies(policy, [ask(steps=long, width=2)]) == [((long[0].__class__("", end=StepEnd.TRUNCATED),),) * 2]
+
+
+def test_the_same_weights_share_an_engine_and_others_end_it(policy, folder, tmp_path):
+    engine = policy._engine
+    assert load(folder)._engine is engine
+    create(WORDS, TINY, tmp_path / "other", seed=4)
+    other = load(tmp_path / "other")
+    assert other._engine is not engine
+    (reply,) = replies(other, [ask(temperature=0.0)])
+    (expected,) = replies(TransformersPolicy.load(tmp_path / "other"), [ask(temperature=0.0)])
+    assert reply[0][0].token_ids == expected[0][0].token_ids
+    assert list(vllm_engine._running.values()) == [other._engine]
+
+
+def test_an_engine_that_died_is_one_line_that_says_what_to_do(folder):
+    policy = load(folder)
+    policy._engine._engine.shutdown()
+    with pytest.raises(InputError, match="run the same command again") as raised:
+        replies(policy, [ask()], patience_s=30.0)
+    assert "\n" not in str(raised.value)
+    vllm_engine.end()
+
+
+DOOMED = """
+import multiprocessing, sys
+from pathlib import Path
+from policy.vllm_engine import VllmEngine
+from policy.vllm_settings import VllmSettings
+if __name__ == "__main__":
+    VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8), "float32")
+    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_no_process_is_left_when_ours_is_killed(folder, tmp_path):
+    script = tmp_path / "doomed.py"
+    script.write_text(DOOMED)
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(
+        [sys.executable, script, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    ) as doomed:
+        told = next(line for line in iter(doomed.stdout.readline, "") if line.replace(" ", "").strip().isdigit())
+        pids = [int(word) for word in told.split()]
+        doomed.kill()
+    assert pids
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
