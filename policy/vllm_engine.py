@@ -81,6 +81,7 @@ class VllmEngine:
     def close(self) -> None:
         """Stop the engine and its process."""
         self._engine.shutdown()
+        self.soon(_cancel_others()).result()
         del self._engine
         self._stop_loop()
         self._guard.communicate()
@@ -88,6 +89,15 @@ class VllmEngine:
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+async def _cancel_others() -> None:
+    """Let what still runs on this loop end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=5.0)
 
 
 _GUARD = """
