@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench_learning import run
 from page_marks import fill, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,14 +56,6 @@ def contests(task: str, models: str) -> Iterator[tuple[str, list[str]]]:
         if (task, values) != ("arithmetic", "oracle"):  # stories have no truth about single steps
             many = ["evaluate.problems=1000", "evaluate.drawn=1000"]
             yield f"{task}-{values}", [*paths, budgets, ours, *many, f"evaluate.values={values}"]
-
-
-def hold(folder: Path, overrides: Sequence[str]) -> None:
-    """One contest in a process of its own."""
-    command = [sys.executable, "-m", "regrow.cli", "evaluate", f"run.dir={folder}", *overrides]
-    print(" ".join(["regrow evaluate", *overrides]), flush=True)
-    with folder.with_suffix(".log").open("a") as log:
-        subprocess.run(command, cwd=ROOT, check=True, stdout=log, stderr=subprocess.STDOUT)
 
 
 def report_of(folder: Path) -> dict[str, Any] | None:
@@ -153,7 +144,7 @@ def main() -> None:
     if not args.render:
         for task in args.tasks:
             for name, overrides in contests(task, args.models):
-                hold(runs / name, overrides)
+                run("evaluate", runs / name, overrides)
     render(runs)
 
 

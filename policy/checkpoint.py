@@ -11,7 +11,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from mcts.errors import InputError
@@ -50,6 +58,28 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
         raise InputError(f"policy {path}: weights lack {missing[0]} ({len(missing)} missing), expected all")
     assert isinstance(model, PreTrainedModel)
     return model
+
+
+def load_config(path: Path) -> PretrainedConfig:
+    """The model's configuration.
+
+    Raises:
+        InputError: No such directory, no `config.json`, or unreadable.
+    """
+    _require(path, "config.json", "a config.json")
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except _UNREADABLE as error:
+        raise InputError(f"policy {path}: {_first_line(error)}, expected a readable config.json") from error
+    return config
+
+
+def named_ends(path: Path) -> int | list[int]:
+    """The ends of a sequence that the checkpoint's generation configuration names; none where there is no such file."""
+    if not (path / "generation_config.json").exists():
+        return []
+    found = GenerationConfig.from_pretrained(path, local_files_only=True).eos_token_id
+    return [] if found is None else found
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:

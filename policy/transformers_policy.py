@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mcts.errors import InputError
-from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
+from mcts.types import Proposal, Propose, StepEnd, Ticket, Until
 from policy import checkpoint
 from policy.decoding import ROW_BLOCK, Decoder, Row
-from policy.prompts import PromptFormat, eos_of
+from policy.prompts import PromptFormat
+from policy.vocabulary import Vocabulary
 
 _REMEMBERED = 65_536
 
@@ -56,10 +56,11 @@ class TransformersPolicy:
         self._batch_rows = batch_rows
         self._fingerprint = fingerprint
         self._max_positions = int(model.config.max_position_embeddings)
-        self._ends_step = _step_ends(tokenizer, prompt.delimiter, model.config.vocab_size)
-        self._ends_sequence = _sequence_ends(model, tokenizer)
-        forbidden = _forbidden(tokenizer, model.config.vocab_size)
-        self._decoder = Decoder(model.eval(), self._ends_step, self._ends_sequence, forbidden)
+        size, generation = model.config.vocab_size, model.generation_config
+        named = generation.eos_token_id if generation and generation.eos_token_id is not None else []
+        self._vocabulary = words = Vocabulary.of(tokenizer, prompt.delimiter, size, named)
+        masks = [_mask(ids, size) for ids in (words.ends_step, words.ends_sequence, words.forbidden)]
+        self._decoder = Decoder(model.eval(), *masks)
         self._passes = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(self._passes, thread_name_prefix="policy")
         self._waiting: list[tuple[Ticket, Propose, tuple[int, ...]]] = []
@@ -135,7 +136,8 @@ class TransformersPolicy:
             torch.set_num_threads(threads)
         replies = []
         for (ticket, request, _), request_rows in zip(waiting, rows, strict=True):
-            replies.append((ticket, tuple(self._continuation(row, request.until) for row in request_rows)))
+            cut = partial(self._vocabulary.cut, until=request.until, text=self._text)
+            replies.append((ticket, tuple(cut(row.token_ids, row.logprobs) for row in request_rows)))
             self._tokens_generated += sum(len(row.token_ids) for row in request_rows)
         return replies
 
@@ -153,25 +155,6 @@ class TransformersPolicy:
         limit = min(request.max_tokens, self._max_positions - len(prefix))
         is_step = request.until is Until.STEP
         return [Row(prefix, request.seed, i, request.temperature, limit, is_step) for i in range(request.width)]
-
-    def _continuation(self, row: Row, until: Until) -> Continuation:
-        """The row's tokens, cut after every token that ends a step."""
-        tokens = np.array(row.token_ids, np.intp)
-        cuts = [int(place) + 1 for place in np.flatnonzero(self._ends_step[tokens])]
-        bounds = sorted({0, *cuts, len(tokens)})
-        steps = []
-        for start, stop in pairwise(bounds):
-            ids = tuple(row.token_ids[start:stop])
-            is_last = stop == len(tokens)
-            steps.append(Step(self._text(ids), ids, tuple(row.logprobs[start:stop]), self._end(ids, is_last, until)))
-        return tuple(steps) or (Step("", end=StepEnd.TRUNCATED),)
-
-    def _end(self, ids: tuple[int, ...], is_last: bool, until: Until) -> StepEnd:
-        if self._ends_sequence[ids[-1]]:
-            return StepEnd.FINAL
-        if self._ends_step[ids[-1]] and (until is Until.STEP or not is_last):
-            return StepEnd.DELIMITER
-        return StepEnd.TRUNCATED
 
     def _decode_step(self, ids: tuple[int, ...]) -> str:
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
@@ -193,28 +176,8 @@ def _check(request: Propose) -> None:
             raise InputError(f"state: step {i} {step.text!r} has no token ids, expected them as sampled or encoded")
 
 
-def _step_ends(tokenizer: PreTrainedTokenizerBase, delimiter: str, vocabulary: int) -> NDArray[np.bool_]:
-    """Which tokens contain the delimiter, [V]."""
-    ends = np.array([delimiter in text for text in tokenizer.batch_decode([[i] for i in range(vocabulary)])])
-    if not ends.any():
-        raise InputError(f"policy tokenizer: no token contains the step delimiter {delimiter!r}")
-    return ends
-
-
-def _forbidden(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> NDArray[np.bool_]:
-    """Which tokens are never sampled, [V]: padding and the unknown word say nothing and cannot be read back."""
-    forbidden = np.zeros(vocabulary, np.bool_)
-    ends = eos_of(tokenizer)
-    forbidden[[i for i in (tokenizer.pad_token_id, tokenizer.unk_token_id) if isinstance(i, int) and i != ends]] = True
-    return forbidden
-
-
-def _sequence_ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> NDArray[np.bool_]:
-    """Which tokens end a solution, [V]: the tokenizer's end of sequence and those of the generation configuration."""
-    ends = np.zeros(model.config.vocab_size, np.bool_)
-    ends[eos_of(tokenizer)] = True
-    generation = model.generation_config
-    ends[np.array(generation.eos_token_id if generation and generation.eos_token_id is not None else [], np.intp)] = (
-        True
-    )
-    return ends
+def _mask(ids: frozenset[int], size: int) -> NDArray[np.bool_]:
+    """[V] which tokens are among `ids`."""
+    mask = np.zeros(size, np.bool_)
+    mask[list(ids)] = True
+    return mask

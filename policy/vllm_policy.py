@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -35,12 +34,16 @@ class VllmPolicy:
     def __init__(self, path: Path, *, prompt: PromptFormat, settings: VllmSettings) -> None:
         self._prompt = prompt
         self._tokenizer = checkpoint.load_tokenizer(path)
-        self._vocabulary = Vocabulary.of(path, self._tokenizer, prompt.delimiter)
+        config = checkpoint.load_config(path)
+        named = checkpoint.named_ends(path)
+        self._vocabulary = Vocabulary.of(self._tokenizer, prompt.delimiter, config.vocab_size, named)
+        self._max_positions = int(config.max_position_embeddings)
         self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
         self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, self._tokenizer))
         self._replies: SimpleQueue[tuple[Ticket, Proposal | BaseException]] = SimpleQueue()
         self._tokens_generated = 0
-        self._engine = engine_of(path, self.fingerprint, settings, settings.dtype or self._vocabulary.dtype)
+        dtype = settings.dtype or str(config.dtype or "float32").removeprefix("torch.")
+        self._engine = engine_of(path, self.fingerprint, settings, dtype)
 
     @property
     def tokens_generated(self) -> int:
@@ -86,7 +89,7 @@ class VllmPolicy:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        room = self._vocabulary.max_positions - len(prefix)
+        room = self._max_positions - len(prefix)
         if room <= 0:
             return ((Step("", end=StepEnd.TRUNCATED),),) * request.width
         words = self._vocabulary
@@ -109,17 +112,9 @@ class VllmPolicy:
         return lines if request.temperature > 0 else lines * request.width  # greedy ones are alike
 
     def _continuation(self, output: Any, until: Until) -> Continuation:
-        """The tokens, cut after every token that ends a step."""
         ids = tuple(output.token_ids)
         logprobs = [of[token].logprob for token, of in zip(ids, output.logprobs, strict=True)]
-        words = self._vocabulary
-        cuts = [place + 1 for place, token in enumerate(ids) if token in words.ends_step]
-        steps = []
-        for start, stop in pairwise(sorted({0, *cuts, len(ids)})):
-            part = ids[start:stop]
-            end = words.end_of(part[-1], is_last=stop == len(ids), until=until)
-            steps.append(Step(self._text(part), part, tuple(logprobs[start:stop]), end))
-        return tuple(steps) or (Step("", end=StepEnd.TRUNCATED),)
+        return self._vocabulary.cut(ids, logprobs, until, self._text)
 
     def _text(self, ids: tuple[int, ...]) -> str:
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))

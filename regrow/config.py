@@ -25,12 +25,13 @@ from prm.train import TrainPrm
 T = TypeVar("T")
 
 LABELS = ("progress", "hard", "soft", "simple")
+"""What a PRM may be trained to predict; see `PrmConfig`."""
+
 ENGINES = ("transformers", "vllm")
 """What generates; see `policy`."""
 
 PROGRESS = ("progress", "simple")
 """Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
-"""What a PRM may be trained to predict; see `PrmConfig`."""
 
 CONTROLS = ("base_only", "rest_em")
 """What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""

@@ -68,7 +68,7 @@ class Puct:
             BackupMean(node, float(verdict) if verdict is not None else _known(value))
             for node, value, verdict in zip(evaluated, values, verdicts, strict=True)
         )
-        yield tuple(map(Release, leaves))
+        yield tuple(Release(leaf) for leaf in leaves if leaf not in fresh)
         if not self.widening.is_fixed:
             yield tuple(Widen(leaf, self.widening) for leaf in leaves)
         return True
