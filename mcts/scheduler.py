@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
 from mcts.aggregate import aggregated
 from mcts.forest import Forest
 from mcts.journal import Journal, digest_of
+from mcts.lane import Lane, Waiting, poll
 from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
@@ -24,7 +24,6 @@ from mcts.tree import SearchTree
 from mcts.types import Proposal, Propose, Score, Spent, Ticket, Values
 from mcts.walk import Query, Walk
 
-POLL_S = 1.0
 ENGINE_REQUESTS = (Draw, Value, Critique)
 IS_FINISHED = 0.5
 """From this value of its critic on, a solution counts as finished."""
@@ -32,15 +31,6 @@ IS_FINISHED = 0.5
 
 class BadReplyError(Exception):
     """An engine's reply that no tree can take: the tree is given up, the others go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Who waits for a ticket's reply."""
-
-    walk: Walk
-    index: int
-    digest: str
 
 
 class Scheduler:
@@ -73,14 +63,14 @@ class Scheduler:
     ) -> None:
         if trees_at_once < 1:
             raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")
-        self._policy = policy
-        self._scorer = scorer
-        self._critic = critic
+        self._policy = Lane(policy)
+        self._scorer = None if scorer is None else Lane(scorer)
+        self._critic = None if critic is None else Lane(critic)
+        self._lanes = [lane for lane in (self._scorer, self._critic, self._policy) if lane is not None]
         self._forest = Forest(max_depth=max_depth, checker=checker)
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once
         self._journal = journal
-        self._waiting: dict[Ticket, _Waiting] = {}
 
     def run(self, queries: Iterable[Query]) -> Iterator[SearchTree]:
         """Search every query; yield trees as they finish, in no particular order.
@@ -109,7 +99,7 @@ class Scheduler:
                 del active[walk.name]
                 yield walk.export(self._forest)
                 self._forest.release(walk.tree)
-            ready = self._poll() if self._waiting else []
+            ready = self._poll()
 
     # --- one walk ---------------------------------------------------------------------------------------------------
 
@@ -195,38 +185,27 @@ class Scheduler:
         if isinstance(request, Draw):
             seed = seed_of(walk.tree.seed, ticket.number, "draw")
             draw = Propose(state, request.width, request.until, request.temperature, self._max_tokens, seed)
-            if not self._replay(walk, i, ticket, self._policy.fingerprint, draw):
-                self._policy.submit(ticket, draw)
+            self._send(self._policy, ticket, draw, walk, i)
             return
-        scorer = self._critic if isinstance(request, Critique) else self._scorer
-        if scorer is None:
+        lane = self._critic if isinstance(request, Critique) else self._scorer
+        if lane is None:
             walk.replies[i] = (math.nan,) * (len(state.steps) + 1)
-        elif not self._replay(walk, i, ticket, scorer.fingerprint, Score(state)):
-            scorer.submit(ticket, Score(state))
+        else:
+            self._send(lane, ticket, Score(state), walk, i)
 
-    def _replay(self, walk: Walk, i: int, ticket: Ticket, fingerprint: str, asked: Propose | Score) -> bool:
-        """Answer from the journal if it holds the reply; else note who waits for it."""
-        digest = digest_of(fingerprint, asked) if self._journal else ""
+    def _send(self, lane: Lane, ticket: Ticket, asked: Propose | Score, walk: Walk, i: int) -> None:
+        """Answer from the journal if it holds the reply; else ask the engine."""
+        digest = digest_of(lane.engine.fingerprint, asked) if self._journal else ""
         recorded = self._journal.recorded(ticket, digest, asked) if self._journal else None
         if recorded is None:
-            self._waiting[ticket] = _Waiting(walk, i, digest)
-            return False
-        walk.replies[i] = recorded
-        return True
+            lane.ask(ticket, asked, Waiting(walk, i, digest))
+        else:
+            walk.replies[i] = recorded
 
     def _poll(self) -> list[Walk]:
-        """Collect replies, the scorers' first: they are quick and fill the policy's next batch."""
-        asked = {type(waiting.walk.requests[waiting.index]) for waiting in self._waiting.values()}
-        arrived: list[tuple[Ticket, Proposal | Values]] = []
-        if self._scorer is not None and Value in asked:
-            arrived.extend(self._scorer.poll(POLL_S))
-        if self._critic is not None and Critique in asked:
-            arrived.extend(self._critic.poll(POLL_S))
-        if not arrived:
-            arrived.extend(self._policy.poll(POLL_S))
+        """Take in replies; give back the walks that can go on."""
         complete: list[Walk] = []
-        for ticket, reply in arrived:
-            waiting = self._waiting.pop(ticket)
+        for ticket, waiting, reply in poll(self._lanes):
             waiting.walk.replies[waiting.index] = reply
             if self._journal is not None:
                 self._journal.append(ticket, waiting.digest, reply)

@@ -80,6 +80,8 @@ class SelfCritic:
     @torch.inference_mode()
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
         """Answer everything that waits; rows of equal length share a pass, so that nothing is padded."""
+        if timeout_s <= 0:
+            return []
         waiting, self._waiting = self._waiting, []
         by_length: dict[int, list[tuple[Ticket, int, tuple[int, ...]]]] = defaultdict(list)
         for item in waiting:

@@ -109,7 +109,9 @@ class HfScorer:
         self._waiting.append(_Waiting(ticket, encoded))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
-        """Score everything that waits and take the replies. A value may be NaN if the model's is."""
+        """Score everything that waits, if there is any time for it. A value may be NaN if the model's is."""
+        if timeout_s <= 0:
+            return []
         waiting, self._waiting = self._waiting, []
         by_length: dict[int, list[_Waiting]] = defaultdict(list)
         for item in waiting:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from mcts.aggregate import Aggregate, aggregated
+from mcts.lane import POLL_S
 from mcts.ports import StepScorer
 from mcts.tree import SearchTree
 from mcts.types import Outcome, Score, State, Ticket, Values
@@ -108,5 +108,5 @@ def score_all(scorer: StepScorer, states: Sequence[State], aggregate: Aggregate 
         scorer.submit(Ticket("", i), Score(state))
     replies: dict[int, Values] = {}
     while len(replies) < len(states):
-        replies.update((ticket.number, values) for ticket, values in scorer.poll(math.inf))
+        replies.update((ticket.number, values) for ticket, values in scorer.poll(POLL_S))
     return [aggregated(replies[i], aggregate) for i in range(len(states))]

@@ -102,11 +102,10 @@ class _Engine:
         self._waiting.append(ticket)
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Any]]:
-        assert timeout_s > 0
-        count = len(self._waiting)
+        count = len(self._waiting) if timeout_s > 0 else 0
         if self._order is not None:
             self._order.shuffle(self._waiting)
-            count = self._order.randint(0, count)
+            count = self._order.randint(0, len(self._waiting))
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         for ticket in taken:
             self.replies[ticket] = self._reply(self.asked[ticket])

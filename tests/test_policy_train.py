@@ -62,7 +62,7 @@ def test_a_few_solutions_are_learnt_by_heart_and_found_again(start, tmp_path):
     policy = TransformersPolicy.load(tmp_path / "out")
     for i, (question, letters) in enumerate(demonstrations(6, 0)):
         policy.submit(Ticket("t", i), Propose(State(Problem("p", question)), 1, Until.END, 0.0, 20, 0))
-        ((_, (steps,)),) = policy.poll(0.0)
+        ((_, (steps,)),) = policy.poll(1.0)
         assert [step.text for step in steps] == letters
         assert steps[-1].end is StepEnd.FINAL
 

@@ -44,7 +44,7 @@ def request(question="a b c", steps=(), *, width=1, until=Until.END, temperature
 def answers(policy, requests):
     for i, asked in enumerate(requests):
         policy.submit(Ticket("t", i), asked)
-    return [reply for _, reply in sorted(policy.poll(0.0))]
+    return [reply for _, reply in sorted(policy.poll(1.0))]
 
 
 def answer(policy, **fields):
@@ -177,7 +177,7 @@ def test_generated_tokens_are_counted(folders):
 
 
 def test_a_poll_with_nothing_waiting_is_empty(tiny):
-    assert tiny.poll(0.0) == []
+    assert tiny.poll(1.0) == []
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_poll_with_nothing_waiting_is_empty(tiny):
 def test_a_request_that_cannot_be_answered_is_refused_when_submitted(tiny, fields, complaint):
     with pytest.raises(ValueError, match=complaint):
         tiny.submit(Ticket("t", 0), request(**fields))
-    assert tiny.poll(0.0) == []
+    assert tiny.poll(1.0) == []
 
 
 def test_the_fingerprint_follows_weights_prompt_and_tokenizer_but_not_the_place(folders, tmp_path):

@@ -39,8 +39,8 @@ def either_head(request, folder):
 def score(scorer: HfScorer | ConstantScorer, states: list[State]) -> list[tuple[float, ...]]:
     for i, item in enumerate(states):
         scorer.submit(Ticket("t", i), Score(item))
-    replies = dict(scorer.poll(0.0))
-    assert scorer.poll(0.0) == []
+    replies = dict(scorer.poll(1.0))
+    assert scorer.poll(1.0) == []
     return [replies[Ticket("t", i)] for i in range(len(states))]
 
 
@@ -184,7 +184,7 @@ def test_a_state_that_cannot_be_encoded_is_refused_when_submitted(folder):
         scorer.submit(Ticket("t", 0), Score(state("zebra")))
     with pytest.raises(ValueError, match="expected at most 64"):
         scorer.submit(Ticket("t", 0), Score(state("a", *["b"] * 40)))
-    assert scorer.poll(0.0) == []
+    assert scorer.poll(1.0) == []
 
 
 def test_a_batch_too_small_to_be_exact_is_refused(folder):

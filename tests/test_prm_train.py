@@ -106,7 +106,7 @@ def test_the_trainer_and_the_scorer_read_the_same_values_at_the_same_places(fold
     scorer = HfScorer.load(folder / "hidden-sigmoid")
     for row, item in enumerate(MIXED):
         scorer.submit(Ticket("t", 0), Score(item.state))
-        ((_, values),) = scorer.poll(0.0)
+        ((_, values),) = scorer.poll(1.0)
         assert values == pytest.approx(read[row, : len(values)].tolist(), abs=1e-5)
 
 
@@ -122,7 +122,7 @@ def test_a_learnable_problem_is_learnt(folder, tmp_path, head, activation):
     assert after["validation_loss"] < (0.3 if activation == "clip" else 0.9) * before["validation_loss"]
     scorer = HfScorer.load(tmp_path / "prm")
     scorer.submit(Ticket("t", 0), Score(state("a b c", f"{WORDS[0]} a", f"{WORDS[-1]} a")))
-    ((_, (_, bad, good)),) = scorer.poll(0.0)
+    ((_, (_, bad, good)),) = scorer.poll(1.0)
     assert bad < 0.35
     assert good > 0.65
 
