@@ -430,12 +430,15 @@ def simulate(search: Search, walk: Walk) -> bool:
             return search.temperature > 0
         case RolloutBranching():
             prefix = select_prefix(root, walk.seed, search.strength, search.doubt, search.root_share, search.opening)
-            known = len(walk.nodes)
             until = Until.END if prefix is root else Until.STEP
-            (continuation,) = walk.draw(prefix, 1, until, search.temperature)
-            node = walk.grow(prefix, continuation)
-            if len(walk.nodes) > known:
-                _assess(walk, [node], [walk.nodes[known].parent])
+            pairs = []
+            for continuation in walk.draw(prefix, search.width, until, search.temperature):
+                known = len(walk.nodes)
+                node = walk.grow(prefix, continuation)
+                if len(walk.nodes) > known:
+                    pairs.append((node, walk.nodes[known].parent))
+            if pairs:
+                _assess(walk, [node for node, _ in pairs], [parent for _, parent in pairs])
             return True
         case MctsStar():
             return _mcts_star(search, walk)

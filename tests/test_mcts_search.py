@@ -47,6 +47,7 @@ kinds = (
     st.builds(BestOfN, width=st.integers(1, 3)),
     st.builds(
         RolloutBranching,
+        width=st.integers(1, 3),
         opening=st.integers(0, 6),
         strength=st.sampled_from([1.0, 3.0]),
         doubt=st.sampled_from([0.5, 0.0, 1.0]),
@@ -212,17 +213,17 @@ def test_a_search_stops_at_the_first_accepted_solution_if_so_told():
 
 
 @settings(max_examples=60, deadline=None)
-@given(worlds, st.integers(0, 5), st.booleans(), st.integers(0, 99))
+@given(worlds, st.integers(1, 4), st.integers(0, 5), st.booleans(), st.integers(0, 99))
 def test_what_is_new_is_credited_down_from_where_it_left_the_tree_and_what_is_known_is_not(
-    world, opening, checkable, seed
+    world, width, opening, checkable, seed
 ):
     policy, scorer, checker = ScriptedPolicy(world), TableScorer(), HashChecker() if checkable else None
-    tree = grow(RolloutBranching(opening=opening), policy, scorer, checker=checker, seed=seed, simulations=30)
+    tree = grow(RolloutBranching(width, opening), policy, scorer, checker=checker, seed=seed, simulations=30)
     visits: dict[tuple, int] = defaultdict(int)
     evidence: dict[tuple, float] = defaultdict(float)
     known: set[tuple] = {()}
-    for ticket, request in policy.asked.items():
-        (continuation,) = policy.replies[ticket]
+    drawn = [(asked, line) for ticket, asked in policy.asked.items() for line in policy.replies[ticket]]
+    for request, continuation in drawn:
         steps = (*request.state.steps, *continuation)
         first_new = next((k for k in range(len(steps) + 1) if steps[:k] not in known), None)
         if first_new is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
@@ -20,12 +21,14 @@ class RolloutBranching:
     prefix promises more. Only what is new is evidence, and only for the prefixes from which it is new.
 
     Attributes:
+        width: Continuations drawn at once. More keep an engine busy with fewer trees; the search looks less often.
         opening: Draws at the root before any branching.
         strength: k, the weight of what is expected of a prefix, in draws.
         doubt: How far that is what was drawn at its parent leads to expect (1), and not what the scorer says (0).
         root_share: The least share of draws that the root keeps, whatever the scorer says.
     """
 
+    width: int = 1
     opening: int = 1
     strength: float = 3.0
     doubt: float = 0.5
@@ -38,8 +41,20 @@ class RolloutBranching:
         prefix: int = yield SelectPrefix(self.strength, self.doubt, self.root_share, self.opening)
         known = len(tree.nodes)
         until = Until.END if prefix == tree.root else Until.STEP
-        proposal: Proposal = yield Draw(prefix, 1, until, self.temperature)
-        (node,) = yield Grow(prefix, proposal)
-        if len(tree.nodes) > known:
-            yield from assess([node], [forest.parent(tree.nodes[known])])
+        proposal: Proposal = yield Draw(prefix, self.width, until, self.temperature)
+        ends: list[int] = yield Grow(prefix, proposal)
+        branches = list(_branches(forest, ends, set(tree.nodes[known:])))
+        if branches:
+            yield from assess([end for end, _ in branches], [origin for _, origin in branches])
         return True
+
+
+def _branches(forest: Forest, ends: list[int], new: set[int]) -> Iterator[tuple[int, int]]:
+    """(end, where it left the tree) of each continuation that brought something new, those before it in the tree."""
+    for end in ends:
+        node = end
+        while node in new:
+            new.discard(node)
+            node = forest.parent(node)
+            if node not in new:
+                yield end, node
