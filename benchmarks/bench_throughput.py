@@ -4,7 +4,7 @@
         [--trees 16 64 256] [--strategies rollout_branching "puct in_flight=8"] [--rounds 3] [--write]
 
 A search runs and its requests are kept. Then the same engines are given the same requests with nobody in between, all
-draws at once, then all scores at once: `raw` is the sum of these seconds. `raw, as wide` has no more draws in flight than
+draws at once, then all scores at once: `raw` is the sum of the seconds. `raw, as wide` has no more draws in flight than
 the search had: what is lost by the width of the search and not by its scheduler. `in step` is the search with replies
 held back until every tree has its own: what asynchrony buys. All are interleaved, round by round; figures are medians.
 One JSON line a shape; `--write` puts them into `docs/performance.md`. Works unchanged on a GPU.

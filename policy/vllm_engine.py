@@ -8,10 +8,12 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 from typing import Any
 
 from mcts.errors import InputError
@@ -63,7 +65,8 @@ class VllmEngine:
         self._thread.start()
         others = set(multiprocessing.active_children())
         try:
-            self._engine = self.soon(start()).result()
+            with _unnamed_main():
+                self._engine = self.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
             self._stop_loop()
             raise InputError(f"policy {path}: vLLM does not start ({first_line(error)})") from error
@@ -89,6 +92,20 @@ class VllmEngine:
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+@contextmanager
+def _unnamed_main() -> Iterator[None]:
+    """Let spawned processes begin with vLLM alone.
+
+    They would run our main module first, which then needs a guard, and vLLM 0.32 fails where that brings numba along.
+    """
+    ours = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = ours
 
 
 async def _cancel_others() -> None:

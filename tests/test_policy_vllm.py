@@ -128,17 +128,17 @@ def test_an_engine_that_died_is_one_line_that_says_what_to_do(folder):
 
 DOOMED = """
 import multiprocessing, sys
+import mcts.kernels
 from pathlib import Path
 from policy.vllm_engine import VllmEngine
 from policy.vllm_settings import VllmSettings
-if __name__ == "__main__":
-    VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8), "float32")
-    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
-    sys.stdin.read()
+VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8), "float32")
+print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+sys.stdin.read()
 """
 
 
-def test_no_process_is_left_when_ours_is_killed(folder, tmp_path):
+def test_a_script_without_a_guard_starts_an_engine_and_no_process_is_left_when_it_is_killed(folder, tmp_path):
     script = tmp_path / "doomed.py"
     script.write_text(DOOMED)
     root = Path(__file__).parents[1]
