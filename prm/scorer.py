@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Self
 
@@ -15,11 +14,10 @@ import torch
 
 from mcts.errors import InputError
 from mcts.types import Score, Ticket, Values
-from prm.encode import Encoded, StepEncoder
-from prm.model import ValueModel, load, read_tokenizer
-
-FORMAT = "prm-scorer-3"
-"""Changes whenever the same files would give other values."""
+from prm.checkpoint import fingerprint, read_config, read_tokenizer
+from prm.encode import UNKNOWN, UNREAD, Encoded, Encoder
+from prm.formats import format_of
+from prm.model import StepModel
 
 MIN_ROWS = 16
 """Matrix kernels take another path for the few rows of a small batch, with other last bits; no pass has fewer rows."""
@@ -27,16 +25,6 @@ MIN_ROWS = 16
 LENGTH_BLOCK = 8
 """Every row is filled up to a multiple of so many tokens. Attention over an odd length lies at another alignment in
 another place of the batch: on an AMD EPYC with MKL, lengths of 5 to 11 were seen to differ by some 1e-7."""
-
-_FILES = (
-    "config.json",
-    "*.safetensors",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +54,8 @@ class HfScorer:
 
     def __init__(
         self,
-        model: ValueModel,
-        encoder: StepEncoder,
+        model: StepModel,
+        encoder: Encoder,
         fingerprint: str,
         *,
         batch_rows: int = 256,
@@ -86,11 +74,21 @@ class HfScorer:
         self._tokens_scored = 0
 
     @classmethod
-    def load(cls, path: Path, *, batch_rows: int = 256, device: str = "cpu") -> Self:
-        """Read a directory that `prm.model.create` or `prm.train.train` wrote. Raises `ValueError` if it cannot."""
-        model = load(path, attention="eager").to(device)
-        encoder = model.encoder(read_tokenizer(path))
-        return cls(model, encoder, fingerprint(path), batch_rows=batch_rows)
+    def load(cls, path: Path, *, format: str | None = None, batch_rows: int = 256, device: str = "cpu") -> Self:
+        """Read a model directory.
+
+        Args:
+            path: What `prm.model.create` or `prm.train.train` wrote, or a published PRM.
+            format: A name of `prm.formats`; None goes by the directory's config.json.
+
+        Raises:
+            InputError: No such format, or the directory does not hold a model of it.
+        """
+        config, tokenizer = read_config(path), read_tokenizer(path)
+        how = format_of(format, config)
+        model = how.load(path, tokenizer).to(device)
+        settings = () if format is None else (format,)
+        return cls(model, how.encoder(tokenizer, config), fingerprint(path, *settings), batch_rows=batch_rows)
 
     @property
     def fingerprint(self) -> str:
@@ -114,12 +112,16 @@ class HfScorer:
             return []
         waiting, self._waiting = self._waiting, []
         by_length: dict[int, list[_Waiting]] = defaultdict(list)
+        replies = [
+            (item.ticket, (UNKNOWN,) * len(item.encoded.positions)) for item in waiting if not item.encoded.is_read
+        ]
+        waiting = [item for item in waiting if item.encoded.is_read]
         for item in waiting:
             by_length[self._padded(len(item.encoded.token_ids))].append(item)
         batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length])]
         threads = torch.get_num_threads()
         try:
-            replies = [reply for scored in self._pool.map(self._score, batches) for reply in scored]
+            replies += [reply for scored in self._pool.map(self._score, batches) for reply in scored]
         finally:
             torch.set_num_threads(threads)
         self._tokens_scored += sum(len(item.encoded.token_ids) for item in waiting)
@@ -146,17 +148,9 @@ class HfScorer:
         logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
         replies = []
         for item, row in zip(rows, logits[: len(rows)], strict=True):
-            read = (row[position] for position in item.encoded.positions)
-            replies.append((item.ticket, tuple(math.nan if math.isnan(x) else self._model.value(x) for x in read)))
+            values = (
+                UNKNOWN if position == UNREAD else self._model.value(row[position])
+                for position in item.encoded.positions
+            )
+            replies.append((item.ticket, tuple(values)))
         return replies
-
-
-def fingerprint(path: Path) -> str:
-    """Digest of a model directory: weights, configuration, tokenizer and `FORMAT`."""
-    digest = blake2b(FORMAT.encode(), digest_size=16)
-    for file in sorted({file for pattern in _FILES for file in path.glob(pattern)}):
-        digest.update(f"\x1f{file.name}\x1f{file.stat().st_size}\x1f".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

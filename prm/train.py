@@ -16,9 +16,10 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mcts.errors import InputError
+from prm.checkpoint import read_tokenizer
 from prm.encode import StepEncoder
 from prm.labels import LabelledState
-from prm.model import CLIP, ValueModel, load, read_tokenizer
+from prm.model import CLIP, ValueModel, load
 
 Example = dict[str, Tensor]
 """One solution: input_ids [T], positions, targets and weights [steps + 1]."""

@@ -1,0 +1,41 @@
+"""Formats by name: how the PRMs of others, and our own, are laid out and read. One file each."""
+
+from __future__ import annotations
+
+from transformers import PreTrainedConfig
+
+from mcts.errors import InputError
+from prm.formats.format import Format
+from prm.formats.math_shepherd import MathShepherd
+from prm.formats.qwen_prm import QwenPrm
+from prm.formats.regrow import Regrow
+from prm.formats.rlhflow import Rlhflow
+from prm.formats.skywork import Skywork
+from prm.formats.trl import Trl
+
+FORMATS: dict[str, Format] = {
+    "regrow": Regrow(),
+    "qwen_prm": QwenPrm(),
+    "math_shepherd": MathShepherd(),
+    "rlhflow": Rlhflow(),
+    "skywork": Skywork(),
+    "trl": Trl(),
+}
+
+
+def format_of(name: str | None, config: PreTrainedConfig) -> Format:
+    """The format of that name or, for None, the one that a checkpoint's configuration tells.
+
+    Raises:
+        InputError: No such name, the configuration tells none, or it is that of another format.
+    """
+    where = f"{config.name_or_path}: holds {', '.join(config.architectures or ['no architecture'])}"
+    if name is None:
+        if found := next((one for one in FORMATS.values() if one.is_told_by(config)), None):
+            return found
+        raise InputError(f"{where}, which tells no format: expected prm.format to be one of {', '.join(FORMATS)}")
+    if name not in FORMATS:
+        raise InputError(f"PRM format {name!r}: expected one of {', '.join(FORMATS)}")
+    if not FORMATS[name].fits(config):
+        raise InputError(f"{where}, expected a checkpoint of the format {name}")
+    return FORMATS[name]

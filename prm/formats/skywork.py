@@ -1,0 +1,71 @@
+"""Skywork-o1-Open-PRM: lines, and a linear value head (of TRL's making) read at the end of each.
+
+Source: SkyworkAI/skywork-o1-prm-inference and the model card of Skywork-o1-Open-PRM-Qwen-2.5-7B.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+from transformers import (
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Qwen2Config,
+    Qwen2Model,
+    Qwen2PreTrainedModel,
+)
+
+from prm.encode import Encoder
+from prm.formats.format import Published, architecture_of, read_published
+from prm.formats.published import PublishedEncoder, in_parts
+from prm.heads import Probe
+from prm.model import StepModel
+
+ARCHITECTURE = "Qwen2ForPrmModel"
+SEPARATOR = "\n"
+
+
+class SkyworkNetwork(Qwen2PreTrainedModel):
+    """The layout of its weights: `model.*`, `v_head.summary` (H to 1); an unembedding beside them is not read."""
+
+    _keys_to_ignore_on_load_unexpected = [r"lm_head\..*"]
+
+    def __init__(self, config: Qwen2Config) -> None:
+        super().__init__(config)
+        self.model = Qwen2Model(config)
+        self.v_head = nn.ModuleDict({"summary": nn.Linear(config.hidden_size, 1)})
+        self.post_init()  # type: ignore[no-untyped-call]
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """[B, T] tokens to [B, T] logits."""
+        body = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        logits: Tensor = self.v_head["summary"](body.last_hidden_state).squeeze(-1)
+        return logits
+
+
+class Skywork(Published):
+    """Steps are read at the end of their line; the value is the sigmoid of the head."""
+
+    def is_told_by(self, config: PreTrainedConfig) -> bool:
+        """By its architecture."""
+        return architecture_of(config) == ARCHITECTURE
+
+    def fits(self, config: PreTrainedConfig) -> bool:
+        """With that architecture only."""
+        return self.is_told_by(config)
+
+    def encoder(self, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> Encoder:
+        """A line for the question, and one for each step."""
+        return PublishedEncoder(tokenizer, config, in_parts(tokenizer, "{question}\n", SEPARATOR), tag=SEPARATOR)
+
+    def load(self, path: Path, tokenizer: PreTrainedTokenizerBase) -> StepModel:
+        """The model."""
+        return read_published(path, SkyworkNetwork, _head)
+
+
+def _head(network: PreTrainedModel) -> Probe:
+    summary = network.get_submodule("v_head.summary")
+    assert isinstance(summary, nn.Linear)
+    return Probe(summary.weight[0], summary.bias)
