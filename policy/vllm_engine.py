@@ -19,6 +19,9 @@ from typing import Any
 from mcts.errors import InputError
 from policy.vllm_settings import VllmSettings
 
+POLICY, PRM = "policy", "prm"
+GENERATE, POOLING = "generate", "pooling"
+
 _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "CRITICAL", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 
 
@@ -29,22 +32,31 @@ class VllmEngine:
         path: A Hugging Face directory.
         settings: Sizes.
         dtype: Of the weights, as vLLM names it.
+        role: Whose engine this is, `policy` or `prm`, as messages name it.
+        runner: `generate`, or `pooling` for what a head reads at every token.
 
     Raises:
         InputError: vLLM is not installed, or cannot serve the checkpoint.
     """
 
-    def __init__(self, path: Path, settings: VllmSettings, dtype: str) -> None:
-        for name, value in (_ENVIRONMENT | {"VLLM_CPU_KVCACHE_SPACE": str(settings.cpu_kv_gib)}).items():
+    def __init__(
+        self, path: Path, settings: VllmSettings, dtype: str, *, role: str = POLICY, runner: Any = GENERATE
+    ) -> None:
+        for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(settings.cpu_kv_gib)
         try:
             from vllm import AsyncEngineArgs
+            from vllm.config import PoolerConfig
             from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
-            raise InputError(f"policy=vllm: {error}, expected vLLM (pip install 'regrow[vllm]')") from error
+            raise InputError(f"{role}=vllm: {error}, expected vLLM (pip install 'regrow[vllm]')") from error
         arguments = AsyncEngineArgs(
             model=str(path),
+            runner=runner,
+            # Every token's, whatever a model's default: the reader knows which it wants.
+            pooler_config=PoolerConfig(tok_pooling_type="ALL") if runner == POOLING else None,
             skip_tokenizer_init=True,
             dtype=dtype,
             max_num_seqs=settings.max_num_seqs,
@@ -69,7 +81,7 @@ class VllmEngine:
                 self._engine = self.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
             self._stop_loop()
-            raise InputError(f"policy {path}: vLLM does not start ({first_line(error)})") from error
+            raise InputError(f"{role} {path}: vLLM does not start ({first_line(error)})") from error
         self._guard = _guard([str(child.pid) for child in set(multiprocessing.active_children()) - others])
 
     def soon(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
@@ -79,6 +91,11 @@ class VllmEngine:
     async def generate(self, prompt: list[int], sampling: Any, request_id: str) -> Any:
         """The finished output of a request. To be awaited on the engine's loop."""
         stream = self._engine.generate({"prompt_token_ids": prompt}, sampling, request_id=request_id)
+        return [output async for output in stream][-1]
+
+    async def encode(self, prompt: list[int], pooling: Any, request_id: str) -> Any:
+        """The finished output of a pooling request. To be awaited on the engine's loop."""
+        stream = self._engine.encode({"prompt_token_ids": prompt}, pooling, request_id=request_id)
         return [output async for output in stream][-1]
 
     def close(self) -> None:
@@ -136,27 +153,29 @@ def _guard(pids: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-S", "-c", _GUARD, *pids], stdin=subprocess.PIPE, start_new_session=True)
 
 
-_running: dict[tuple[str, str, VllmSettings], VllmEngine] = {}
+_running: dict[tuple[str, str, str, VllmSettings], VllmEngine] = {}
 
 
-def engine_of(path: Path, digest: str, settings: VllmSettings, dtype: str) -> VllmEngine:
-    """The engine for these weights. One runs at a time: other weights end it, and its cached prefixes with it.
+def engine_of(
+    path: Path, digest: str, settings: VllmSettings, dtype: str, *, role: str = POLICY, runner: str = GENERATE
+) -> VllmEngine:
+    """The engine for these weights. One runs for each role: other weights end it, and its cached prefixes with it.
 
     Args:
         digest: Of the checkpoint's files, so that other weights at the same place are others.
     """
-    key = (str(path), digest, settings)
+    key = (role, str(path), digest, settings)
     if key not in _running:
-        end()
-        _running[key] = VllmEngine(path, settings, dtype)
+        end(role)
+        _running[key] = VllmEngine(path, settings, dtype, role=role, runner=runner)
     return _running[key]
 
 
 @atexit.register
-def end() -> None:
-    """End the running engine, if there is one."""
-    while _running:
-        _running.popitem()[1].close()
+def end(role: str | None = None) -> None:
+    """End the running engine of a role, or all of them."""
+    for key in [key for key in _running if role in (None, key[0])]:
+        _running.pop(key).close()
 
 
 def first_line(error: BaseException) -> str:

@@ -30,8 +30,6 @@ SEPARATOR = "\n"
 class SkyworkNetwork(Qwen2PreTrainedModel):
     """The layout of its weights: `model.*`, `v_head.summary` (H to 1); an unembedding beside them is not read."""
 
-    _keys_to_ignore_on_load_unexpected = [r"lm_head\..*"]
-
     def __init__(self, config: Qwen2Config) -> None:
         super().__init__(config)
         self.model = Qwen2Model(config)

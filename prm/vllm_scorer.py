@@ -1,0 +1,96 @@
+"""A PRM in vLLM: requests go in at once, values come as they are finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from mcts.errors import InputError
+from mcts.types import Score, Ticket, Values
+from prm.checkpoint import fingerprint, first_line, read_config, read_tokenizer
+from prm.encode import UNKNOWN, UNREAD, Encoded, check_length
+from prm.engine import GENERATE, POOLING, StartEngine
+from prm.formats import format_of
+from prm.model import value_of
+from prm.served import served
+from prm.vllm_readings import NextWord, Pooled, Reading
+
+
+class VllmScorer:
+    """Implements `mcts.ports.StepScorer`. Replies come as they are finished, in any order.
+
+    On most devices vLLM is not batch-invariant, so a value may depend on its company; the journal keeps what was said.
+
+    Args:
+        path: A model directory.
+        start: Starts the engine.
+        settings: Of the engine, spelt out: part of the fingerprint.
+        format: A name of `prm.formats`; None goes by the directory's config.json.
+
+    Raises:
+        InputError: No such format, vLLM is not installed, or it cannot serve the checkpoint.
+    """
+
+    def __init__(self, path: Path, start: StartEngine, *, settings: str, format: str | None = None) -> None:
+        config, tokenizer = read_config(path), read_tokenizer(path)
+        how = format_of(format, config)
+        self.fingerprint = fingerprint(path, format or "", "vllm", settings)
+        self._encoder = how.encoder(tokenizer, config)
+        self._activation = how.activation(config)
+        self._replies: SimpleQueue[tuple[Ticket, Values | BaseException]] = SimpleQueue()
+        dtype = str(config.dtype or "float32").removeprefix("torch.")
+        verdict = how.verdict(tokenizer)
+        if verdict is None:
+            folder = served(path, how, tokenizer, self.fingerprint)
+            self._engine = start(folder, self.fingerprint, dtype, POOLING)
+            self._reading: Reading = Pooled(self._engine)
+            self._max_tokens = None
+        else:
+            self._engine = start(path, self.fingerprint, dtype, GENERATE)
+            self._reading = NextWord(self._engine, verdict)
+            # The word that could come next takes a place, too.
+            self._max_tokens = int(config.max_position_embeddings) - 1
+
+    def submit(self, ticket: Ticket, request: Score) -> None:
+        """Hand a request to the engine. Returns at once. Raises `InputError` if the state cannot be encoded."""
+        state = request.state
+        encoded = self._encoder.encode(state.problem.question, state.steps)
+        check_length(len(encoded.token_ids), state.problem.question, state.steps, self._max_tokens)
+        if encoded.is_read:
+            self._engine.soon(self._answer(ticket, encoded))
+        else:
+            self._replies.put((ticket, (UNKNOWN,) * len(encoded.positions)))
+
+    def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
+        """Take the finished replies; wait up to `timeout_s` seconds if there are none. A value may be NaN.
+
+        Raises:
+            InputError: The engine has failed; what was answered before is in the journal.
+        """
+        arrived: list[tuple[Ticket, Values]] = []
+        wait = timeout_s
+        while True:
+            try:
+                ticket, reply = self._replies.get(timeout=wait) if wait > 0 else self._replies.get_nowait()
+            except Empty:
+                return arrived
+            if isinstance(reply, BaseException):
+                raise InputError(
+                    f"prm=vllm: {first_line(reply).rstrip('.')}; run the same command again, "
+                    "it goes on where it stopped"
+                ) from reply
+            arrived.append((ticket, reply))
+            wait = 0.0
+
+    # --- on the engine's thread -------------------------------------------------------------------------------------
+
+    async def _answer(self, ticket: Ticket, encoded: Encoded) -> None:
+        try:
+            logits = iter(await self._reading.logits(encoded))
+            values = (
+                UNKNOWN if position == UNREAD else value_of(next(logits), self._activation)
+                for position in encoded.positions
+            )
+            self._replies.put((ticket, tuple(values)))
+        except BaseException as error:  # noqa: BLE001 - it is raised again where replies are taken
+            self._replies.put((ticket, error))
