@@ -61,6 +61,7 @@ class VllmEngine:
             dtype=dtype,
             max_num_seqs=settings.max_num_seqs,
             gpu_memory_utilization=settings.gpu_memory_utilization,
+            enforce_eager=settings.enforce_eager,
             enable_prefix_caching=True,
             logprobs_mode="raw_logprobs",
             trust_remote_code=False,

@@ -14,12 +14,14 @@ class VllmSettings:
         max_num_seqs: Continuations generated at once.
         gpu_memory_utilization: Share of the device's memory; the PRM's is beside it.
         cpu_kv_gib: GiB of key-value cache where there is no GPU.
+        enforce_eager: Compile nothing: starts sooner, runs slower.
     """
 
     dtype: str | None = None
     max_num_seqs: int = 256
     gpu_memory_utilization: float = 0.8
     cpu_kv_gib: int = 1
+    enforce_eager: bool = False
 
     def __post_init__(self) -> None:
         if self.max_num_seqs < 1 or self.cpu_kv_gib < 1 or not 0 < self.gpu_memory_utilization <= 1:

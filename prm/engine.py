@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,18 +23,6 @@ class Engine(Protocol):
         """The finished output of a pooling request."""
 
 
-class StartEngine(Protocol):
-    """Starts an engine, or gives the one that runs already."""
-
-    def __call__(self, path: Path, digest: str, dtype: str, runner: str) -> Engine:
-        """The engine.
-
-        Args:
-            path: A Hugging Face directory that vLLM serves.
-            digest: Of all that decides its replies.
-            dtype: The checkpoint's own.
-            runner: `generate` or `pooling`.
-
-        Raises:
-            InputError: vLLM is not installed, or cannot serve the checkpoint.
-        """
+StartEngine = Callable[[Path, str, str, str], Engine]
+"""Starts an engine, or gives the one that runs already: for a directory that vLLM serves, a digest of all that decides
+replies, the checkpoint's own dtype, and `generate` or `pooling`. Raises `InputError` if vLLM cannot."""

@@ -112,12 +112,12 @@ class HfScorer:
             return []
         waiting, self._waiting = self._waiting, []
         by_length: dict[int, list[_Waiting]] = defaultdict(list)
-        replies = [
-            (item.ticket, (UNKNOWN,) * len(item.encoded.positions)) for item in waiting if not item.encoded.is_read
-        ]
-        waiting = [item for item in waiting if item.encoded.is_read]
+        replies: list[tuple[Ticket, Values]] = []
         for item in waiting:
-            by_length[self._padded(len(item.encoded.token_ids))].append(item)
+            if item.encoded.is_read:
+                by_length[self._padded(len(item.encoded.token_ids))].append(item)
+            else:
+                replies.append((item.ticket, (UNKNOWN,) * len(item.encoded.positions)))
         batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length])]
         threads = torch.get_num_threads()
         try:

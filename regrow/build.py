@@ -16,8 +16,20 @@ from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
 from policy.prompts import PromptFormat
 from policy.vllm_settings import VllmSettings
+from prm.formats import FORMATS
 from prm.model import HEADS
-from regrow.config import CONTROLS, ENGINES, LABELS, SEARCHES, STRATEGY, VALUES, BudgetConfig, Config, settings_of
+from regrow.config import (
+    CONTROLS,
+    ENGINES,
+    LABELS,
+    PRM_ENGINES,
+    SEARCHES,
+    STRATEGY,
+    VALUES,
+    BudgetConfig,
+    Config,
+    settings_of,
+)
 from regrow.strategy import Strategy
 from regrow.tasks import make_task
 from regrow.tasks.task import Split, Task
@@ -78,6 +90,8 @@ def check_choices(config: Config) -> None:
     """Hold settings that are one of a few words, or counts, against what there is."""
     choices = {
         "policy.engine": (config.policy.engine, ENGINES),
+        "prm.engine": (config.prm.engine, PRM_ENGINES),
+        "prm.format": (config.prm.format, (None, *FORMATS)),
         "prm.labels": (config.prm.labels, LABELS),
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
@@ -88,7 +102,7 @@ def check_choices(config: Config) -> None:
     choices |= {f"round.controls[{i}]": (name, CONTROLS) for i, name in enumerate(config.round.controls)}
     for key, (chosen, known) in choices.items():
         if chosen not in known:
-            raise InputError(f"config {key}={chosen}: expected one of {', '.join(known)}")
+            raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     counts = {
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,
@@ -147,9 +161,24 @@ def critic_of(config: Config, path: Path, strategy: Strategy) -> StepScorer | No
 
 def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
+    if config.prm.engine == "vllm":
+        return _vllm_scorer(config, path)
     from prm.scorer import HfScorer
 
-    return HfScorer.load(path, batch_rows=config.prm.batch_rows)
+    return HfScorer.load(path, format=config.prm.format, batch_rows=config.prm.batch_rows)
+
+
+def _vllm_scorer(config: Config, path: Path) -> StepScorer:
+    """A PRM in vLLM: `prm` knows what to ask, `policy` how an engine is run."""
+    from policy.vllm_engine import PRM, VllmEngine, engine_of
+    from prm.vllm_scorer import VllmScorer
+
+    settings = settings_of(VllmSettings, fields_of(config.prm.vllm), "prm.vllm")
+
+    def start(served: Path, digest: str, dtype: str, runner: str) -> VllmEngine:
+        return engine_of(served, digest, settings, settings.dtype or dtype, role=PRM, runner=runner)
+
+    return VllmScorer(path, start, settings=repr(settings), format=config.prm.format)
 
 
 def fields_of(node: Any) -> dict[str, Any]:

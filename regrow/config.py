@@ -30,6 +30,12 @@ LABELS = ("progress", "hard", "soft", "simple")
 ENGINES = ("transformers", "vllm")
 """What generates; see `policy`."""
 
+PRM_ENGINES = ("hf", "vllm")
+"""What runs the PRM; see `prm`."""
+
+PRM_MEMORY = 0.15
+"""Share of a device's memory for the PRM's engine, beside the policy's."""
+
 PROGRESS = ("progress", "simple")
 """Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
 
@@ -141,6 +147,8 @@ class PrmConfig:
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
     value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
     has no draws yet: soft and hard start from whether an answer is still in reach.
+    `engine`: `hf` (in process, the same bits in any company) or `vllm`; `prm=vllm` chooses the latter.
+    `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
@@ -150,7 +158,10 @@ class PrmConfig:
     labels: str = "hard"
     head: str = "hidden"
     aggregate: str = "last"
+    engine: str = "hf"
+    format: str | None = None
     batch_rows: int = 256
+    vllm: Any = field(default_factory=lambda: schema_of(VllmSettings)(gpu_memory_utilization=PRM_MEMORY))
     states_per_problem: int = 16
     replay: float = 0.0
     yardstick: bool = False
