@@ -153,6 +153,14 @@ def is_described_by(config: PreTrainedConfig) -> bool:
     return hasattr(config, _SECTION)
 
 
+def check_trainable(path: Path) -> None:
+    """Raises `InputError` unless a directory says that it is of a model of ours: those of others are only read."""
+    config = read_config(path)
+    if not is_described_by(config):
+        holds = ", ".join(config.architectures or ["no architecture"])
+        raise InputError(f"{path}: holds {holds}, a PRM of others, expected one that regrow wrote where it is trained")
+
+
 def section_of(config: PreTrainedConfig) -> dict[str, str]:
     """Activation and input format. Raises `InputError` if the configuration has none."""
     section = getattr(config, _SECTION, None)

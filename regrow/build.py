@@ -16,7 +16,7 @@ from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
 from policy.prompts import PromptFormat
 from policy.vllm_settings import VllmSettings
-from prm.formats import FORMATS
+from prm.formats import FORMATS, OURS
 from prm.model import HEADS
 from regrow.config import (
     CONTROLS,
@@ -103,6 +103,8 @@ def check_choices(config: Config) -> None:
     for key, (chosen, known) in choices.items():
         if chosen not in known:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
+    if config.prm.format not in (None, OURS) and not config.prm.path:
+        raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
     counts = {
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,

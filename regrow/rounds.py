@@ -11,6 +11,7 @@ from typing import Any
 
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
+from prm.model import check_trainable
 from regrow import atomic, base
 from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
@@ -45,6 +46,8 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
         start, fitting = start_models(config, rounds.experiment, run)
+        if count and start.prm:
+            check_trainable(start.prm)
         learner = Learner(rounds.experiment, Teacher.SEARCH, start)
         controls = [Learner(rounds.experiment, Teacher(name), Models(start.policy)) for name in config.round.controls]
         rounds.measure(0, learner, [], fitting, 0)

@@ -13,8 +13,9 @@ from prm.formats.rlhflow import Rlhflow
 from prm.formats.skywork import Skywork
 from prm.formats.trl import Trl
 
+OURS = "regrow"
 FORMATS: dict[str, Format] = {
-    "regrow": Regrow(),
+    OURS: Regrow(),
     "qwen_prm": QwenPrm(),
     "math_shepherd": MathShepherd(),
     "rlhflow": Rlhflow(),
