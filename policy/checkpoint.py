@@ -23,22 +23,25 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from mcts.errors import InputError
+from policy import adapter
 
-_DECISIVE = ("config.json", "generation_config.json", "tokenizer.json")
+_DECISIVE = ("config.json", "generation_config.json", "tokenizer.json", adapter.FILE)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 
 
 def load_model(path: Path, attention: str) -> PreTrainedModel:
-    """The causal language model of a checkpoint, in float32, from this directory alone.
+    """The causal language model of a checkpoint, in float32, from this directory alone, an adapter's merged in.
 
     Args:
-        path: A Hugging Face directory.
+        path: A Hugging Face directory, or an adapter's.
         attention: `eager` (quick for one query a row) or `sdpa` (quick for many).
 
     Raises:
         InputError: No such directory, no safetensors weights, or unreadable.
     """
     _require(path, "*.safetensors", "safetensors weights")
+    if adapter.Adapter.at(path):
+        return _merged(load_model(adapter.base_of(path), attention), path)
     _require(path, "config.json", "a config.json")
     loader: Any = AutoModelForCausalLM
     try:
@@ -60,12 +63,24 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
     return model
 
 
+def _merged(model: PreTrainedModel, path: Path) -> PreTrainedModel:
+    """A model with an adapter's changes."""
+    from peft import PeftModel
+
+    try:
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(path), local_files_only=True).merge_and_unload()
+    except _UNREADABLE as error:
+        raise InputError(f"policy {path}: {_first_line(error)}, expected an adapter of its base") from error
+    return merged
+
+
 def load_config(path: Path) -> PretrainedConfig:
     """The model's configuration.
 
     Raises:
         InputError: No such directory, no `config.json`, or unreadable.
     """
+    path = adapter.base_of(path)
     _require(path, "config.json", "a config.json")
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
@@ -76,6 +91,7 @@ def load_config(path: Path) -> PretrainedConfig:
 
 def named_ends(path: Path) -> int | list[int]:
     """The ends of a sequence that the checkpoint's generation configuration names; none where there is no such file."""
+    path = adapter.base_of(path)
     if not (path / "generation_config.json").exists():
         return []
     found = GenerationConfig.from_pretrained(path, local_files_only=True).eos_token_id
@@ -90,6 +106,7 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     Raises:
         InputError: No such directory, no `tokenizer.json`, or unreadable.
     """
+    path = adapter.base_of(path)
     _require(path, "tokenizer.json", "a tokenizer.json")
     try:
         tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
@@ -117,8 +134,13 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) 
 
 
 def digest(path: Path, *settings: str) -> str:
-    """Digest of all in a checkpoint that decides a reply (weights, configuration, tokenizer), and of `settings`."""
+    """Digest of all in a checkpoint that decides a reply (weights, configuration, tokenizer), and of `settings`.
+
+    That of an adapter covers its base, too.
+    """
     hasher = blake2b(digest_size=16)
+    if (base := adapter.base_of(path)) != path:
+        hasher.update(digest(base).encode())
     files = [*path.glob("*.safetensors"), *(path / name for name in _DECISIVE)]
     for file in sorted(file for file in files if file.is_file()):
         with file.open("rb") as stream:

@@ -34,13 +34,21 @@ class VllmEngine:
         dtype: Of the weights, as vLLM names it.
         role: Whose engine this is, `policy` or `prm`, as messages name it.
         runner: `generate`, or `pooling` for what a head reads at every token.
+        lora_rank: Of the adapters that requests may name; 0 for none.
 
     Raises:
         InputError: vLLM is not installed, or cannot serve the checkpoint.
     """
 
     def __init__(
-        self, path: Path, settings: VllmSettings, dtype: str, *, role: str = POLICY, runner: Any = GENERATE
+        self,
+        path: Path,
+        settings: VllmSettings,
+        dtype: str,
+        *,
+        role: str = POLICY,
+        runner: Any = GENERATE,
+        lora_rank: int = 0,
     ) -> None:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -62,6 +70,8 @@ class VllmEngine:
             max_num_seqs=settings.max_num_seqs,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             enforce_eager=settings.enforce_eager,
+            enable_lora=lora_rank > 0,
+            max_lora_rank=_whole_rank(lora_rank),
             enable_prefix_caching=True,
             logprobs_mode="raw_logprobs",
             trust_remote_code=False,
@@ -89,9 +99,15 @@ class VllmEngine:
         """Run `work` on the engine's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def generate(self, prompt: list[int], sampling: Any, request_id: str) -> Any:
-        """The finished output of a request. To be awaited on the engine's loop."""
-        stream = self._engine.generate({"prompt_token_ids": prompt}, sampling, request_id=request_id)
+    async def generate(self, prompt: list[int], sampling: Any, request_id: str, adapter: Any = None) -> Any:
+        """The finished output of a request. To be awaited on the engine's loop.
+
+        Args:
+            adapter: A `LoRARequest`; prefixes are cached for each by itself.
+        """
+        stream = self._engine.generate(
+            {"prompt_token_ids": prompt}, sampling, request_id=request_id, lora_request=adapter
+        )
         return [output async for output in stream][-1]
 
     async def encode(self, prompt: list[int], pooling: Any, request_id: str) -> Any:
@@ -110,6 +126,11 @@ class VllmEngine:
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+def _whole_rank(rank: int) -> Any:
+    """The next rank that vLLM has kernels for."""
+    return next(whole for whole in (16, 32, 64, 128, 256, 320, 512) if whole >= rank)
 
 
 @contextmanager
@@ -158,17 +179,27 @@ _running: dict[tuple[str, str, str, VllmSettings], VllmEngine] = {}
 
 
 def engine_of(
-    path: Path, digest: str, settings: VllmSettings, dtype: str, *, role: str = POLICY, runner: str = GENERATE
+    path: Path,
+    digest: str,
+    settings: VllmSettings,
+    dtype: str,
+    *,
+    role: str = POLICY,
+    runner: str = GENERATE,
+    lora_rank: int = 0,
 ) -> VllmEngine:
     """The engine for these weights. One runs for each role: other weights end it, and its cached prefixes with it.
+
+    Adapters of the same base share one. Weights are not changed in place: without a GPU, vLLM 0.32 keeps packed copies
+    of the old ones and mixes both.
 
     Args:
         digest: Of the checkpoint's files, so that other weights at the same place are others.
     """
-    key = (role, str(path), digest, settings)
+    key = (role, str(path), f"{digest}/{lora_rank}", settings)
     if key not in _running:
         end(role)
-        _running[key] = VllmEngine(path, settings, dtype, role=role, runner=runner)
+        _running[key] = VllmEngine(path, settings, dtype, role=role, runner=runner, lora_rank=lora_rank)
     return _running[key]
 
 

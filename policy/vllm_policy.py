@@ -10,6 +10,7 @@ from typing import Any
 from mcts.errors import InputError
 from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
 from policy import checkpoint
+from policy.adapter import Adapter, base_of
 from policy.prompts import PromptFormat
 from policy.vllm_engine import engine_of, first_line
 from policy.vllm_settings import VllmSettings
@@ -25,7 +26,8 @@ class VllmPolicy:
 
     A request is one of vLLM's, `n` continuations wide; what was sampled stays token ids, in prompts and in replies.
     Log-probabilities are raw: before temperature, before anything is forbidden. The engine caches prefixes. On most
-    devices vLLM is not batch-invariant, so a reply may depend on its company; the journal keeps what was said.
+    devices vLLM is not batch-invariant, so a reply may depend on its company; the journal keeps what was said. An
+    adapter is laid over its base in the engine, request by request.
 
     Raises:
         InputError: vLLM is not installed, or cannot serve the checkpoint.
@@ -43,7 +45,12 @@ class VllmPolicy:
         self._replies: SimpleQueue[tuple[Ticket, Proposal | BaseException]] = SimpleQueue()
         self._tokens_generated = 0
         dtype = settings.dtype or str(config.dtype or "float32").removeprefix("torch.")
-        self._engine = engine_of(path, self.fingerprint, settings, dtype)
+        base = base_of(path)
+        adapter = Adapter.at(path)
+        self._adapter = None if adapter is None else _as_request(adapter, self.fingerprint)
+        self._engine = engine_of(
+            base, checkpoint.digest(base), settings, dtype, lora_rank=0 if adapter is None else adapter.rank
+        )
 
     @property
     def tokens_generated(self) -> int:
@@ -106,7 +113,7 @@ class VllmPolicy:
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        output = await self._engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}")
+        output = await self._engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}", self._adapter)
         drawn = sorted(output.outputs, key=lambda one: one.index)
         lines = tuple(self._continuation(one, request.until) for one in drawn)
         return lines if request.temperature > 0 else lines * request.width  # greedy ones are alike
@@ -119,3 +126,10 @@ class VllmPolicy:
     def _text(self, ids: tuple[int, ...]) -> str:
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
         return text.replace(self._prompt.delimiter, " ").strip()
+
+
+def _as_request(adapter: Adapter, fingerprint: str) -> Any:
+    """The adapter as vLLM knows it: by a number that no other weights have."""
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest(fingerprint, int(fingerprint[:7], 16) + 1, str(adapter.path))

@@ -8,11 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 
 from mcts.errors import InputError
 from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
 from policy import vllm_engine
 from policy.base import PolicySize, create
+from policy.checkpoint import load_model
 from policy.prompts import PromptFormat
 from policy.transformers_policy import TransformersPolicy
 from policy.vllm_settings import VllmSettings
@@ -115,6 +117,31 @@ def test_the_same_weights_share_an_engine_and_others_end_it(policy, folder, tmp_
     (expected,) = replies(TransformersPolicy.load(tmp_path / "other"), [ask(temperature=0.0)])
     assert reply[0][0].token_ids == expected[0][0].token_ids
     assert list(vllm_engine._running.values()) == [other._engine]
+
+
+def test_adapters_of_a_base_share_an_engine_and_answer_as_their_merged_weights(folder, tmp_path):
+    first, second = (adapter(folder, tmp_path / f"adapter-{seed}", seed) for seed in (1, 2))
+    requests = [ask(f"{a} {b} c d e f g h a b c d e f g h", temperature=0.0, max_tokens=6) for a in "abc" for b in "de"]
+    policies = [load(path) for path in (first, second, first)]
+    assert len({id(policy._engine) for policy in policies}) == 1
+    told = [[tokens_of(line) for (line,) in replies(policy, requests)] for policy in policies]
+    for path, ours in zip((first, second), told, strict=False):
+        theirs = [tokens_of(line) for (line,) in replies(TransformersPolicy.load(path), requests)]
+        for mine, expected in zip(ours, theirs, strict=True):
+            assert mine[0][1] == pytest.approx(expected[0][1], abs=1e-3)
+        assert sum([t for t, _ in a] == [t for t, _ in b] for a, b in zip(ours, theirs, strict=True)) >= 5
+    assert told[0] != told[1]
+    assert [t for line in told[2] for t, _ in line] == [t for line in told[0] for t, _ in line]
+
+
+def adapter(base: Path, out: Path, seed: int) -> Path:
+    """An adapter that changes what the base says."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    lora = LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj", "o_proj"], init_lora_weights=False)
+    get_peft_model(load_model(base, "eager"), lora).save_pretrained(out)
+    return out
 
 
 def test_an_engine_that_died_is_one_line_that_says_what_to_do(folder):
