@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from mcts.errors import InputError
+from mcts.errors import InputError, first_line
 from policy.vllm_settings import VllmSettings
 
 _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "CRITICAL", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
@@ -140,8 +140,3 @@ def end() -> None:
     """End the running engine, if there is one."""
     while _running:
         _running.popitem()[1].close()
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
