@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
+from math import isfinite
 from typing import Any, NamedTuple
 
 from mcts.types import Continuation, Propose, State, Step, StepEnd, Until
@@ -130,17 +131,22 @@ def told_tokens(choice: Fields, text: str, reply: Fields) -> list[Token]:
         else:
             pairs = list(zip(logprobs["tokens"], logprobs["token_logprobs"], strict=True))
         own = ids if isinstance(ids, list) else [hashed(word) for word, _ in pairs]
-        return [Token(one, word, logprob) for one, (word, logprob) in zip(own, pairs, strict=True)]
+        return [Token(int(one), word, finite(logprob)) for one, (word, logprob) in zip(own, pairs, strict=True)]
     if isinstance(ids, list):
-        return [Token(one) for one in ids]
+        return [Token(int(one)) for one in ids]
     if len(reply["choices"]) == 1 and isinstance(counted := (reply.get("usage") or {}).get("completion_tokens"), int):
         return [Token(hashed(text))] * counted
     raise BadReplyError("tells no tokens, expected logprobs or usage (try policy.server.logprobs=false)")
 
 
+def finite(logprob: float | None) -> float | None:
+    """A log-probability; None for what is none."""
+    return float(logprob) if logprob is not None and isfinite(logprob) else None
+
+
 def hashed(text: str) -> int:
     """A stable id of 31 bits for a token that is known by its text alone."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "little") >> 1
+    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=4).digest(), "little") >> 1
 
 
 def dealt(tokens: Sequence[Token], pieces: Sequence[str], delimiter: str) -> list[list[Token]]:

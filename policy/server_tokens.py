@@ -74,10 +74,10 @@ class TokenDialect:
             raise RefusedError(
                 "the server tells no token_ids, expected them (vLLM does); without policy.path it is asked in text"
             )
-        logprobs = choice["logprobs"]["token_logprobs"]
+        logprobs = [float(logprob) for logprob in choice["logprobs"]["token_logprobs"]]
         if len(logprobs) != len(ids):
             raise BadReplyError(f"{len(logprobs)} log-probabilities for {len(ids)} tokens, expected as many")
-        return self._vocabulary.cut(ids, logprobs, until, self._text)
+        return self._vocabulary.cut([int(token) for token in ids], logprobs, until, self._text)
 
     def _text(self, ids: tuple[int, ...]) -> str:
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))

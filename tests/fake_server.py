@@ -40,9 +40,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.connections.append(self.connection)
 
     def do_GET(self):
-        self.send(
-            {"data": [{"id": name, "root": f"/{name}", "owned_by": self.server.owner} for name in self.server.models]}
-        )
+        known = [{"id": name, "root": self.server.root, "owned_by": "somebody"} for name in self.server.models or ()]
+        if self.server.models is None:
+            self.send({"error": {"message": "no such page"}}, 404)
+        else:
+            self.send({"data": known})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -76,6 +78,7 @@ class FakeServer(ThreadingHTTPServer):
     """Answers with `reply`; the next requests fail as `faults` say.
 
     Attributes:
+        models: What it lists; None: it has no list.
         asked: Bodies, with their headers and times, in order of arrival.
         most_open: Most requests that were open at once.
     """
@@ -88,7 +91,8 @@ class FakeServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.reply: Callable[[Body], object] = completed
         self.faults: list[Fault] = []
-        self.models, self.owner = ["tiny"], "somebody"
+        self.models: list[str] | None = ["tiny"]
+        self.root = "/tiny"
         self.asked: list[tuple[Body, dict[str, str], float]] = []
         self.connections: list[socket.socket] = []
         self.delay_s = 0.0

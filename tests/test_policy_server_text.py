@@ -75,12 +75,8 @@ def test_a_whole_solution_is_cut_at_each_delimiter():
 
 
 def test_a_delimiter_of_several_tokens_is_seen():
-    assert [
-        len(part) for part in dealt([Token(0, "a"), Token(1, "\n"), Token(2, "\n"), Token(3, "b")], "ab", "\n\n")
-    ] == [
-        3,
-        1,
-    ]
+    tokens = [Token(0, "a"), Token(1, "\n"), Token(2, "\n"), Token(3, "a long word")]
+    assert dealt(tokens, ["a", "a long word"], "\n\n") == [tokens[:3], tokens[3:]]
 
 
 def test_tokens_that_hide_the_delimiter_are_shared_out_by_length():
@@ -102,9 +98,26 @@ def test_tokens_have_the_servers_ids_or_a_hash_of_their_text_or_are_counted():
 
 
 def test_a_probability_that_is_missing_makes_all_of_the_step_unknown():
-    logprobs = {"tokens": ["w", "\n"], "token_logprobs": [None, -0.5]}
-    (step,) = read({"logprobs": logprobs})
-    assert (len(step.token_ids), step.logprobs) == (2, ())
+    for missing in (None, float("nan"), float("-inf")):
+        (step,) = read({"logprobs": {"tokens": ["w", "\n"], "token_logprobs": [missing, -0.5]}})
+        assert (len(step.token_ids), step.logprobs) == (2, ())
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        {"text": 5},
+        {"token_ids": ["a"]},
+        {"token_ids": [1, 2]},
+        {"logprobs": {"tokens": ["w"]}},
+        {"logprobs": {"tokens": ["w"], "token_logprobs": ["often"]}},
+        {"logprobs": {"content": [{"logprob": -1.0}]}},
+        {"finish_reason": 3},
+    ],
+)
+def test_fields_that_are_not_what_they_should_be_are_an_error(garbled):
+    with pytest.raises((BadReplyError, LookupError, TypeError, ValueError, AttributeError)):
+        read(garbled)
 
 
 def test_tokens_that_cannot_be_told_apart_by_choice_are_not_guessed():
