@@ -66,7 +66,7 @@ def wait_for(address, server, log):
     end = time.monotonic() + START_S
     while time.monotonic() < end:
         try:
-            with urllib.request.urlopen(address):
+            with urllib.request.urlopen(address, timeout=5.0):
                 return
         except OSError:
             assert server.poll() is None, log.read_text()[-2000:]
