@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from mcts.errors import InputError
+from mcts.errors import InputError, first_line
 from policy import adapter
 
 _DECISIVE = ("config.json", "generation_config.json", "tokenizer.json", adapter.FILE)
@@ -56,7 +56,7 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
                 output_loading_info=True,
             )
     except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {_first_line(error)}, expected a causal language model") from error
+        raise InputError(f"policy {path}: {first_line(error)}, expected a causal language model") from error
     if missing := sorted(report["missing_keys"]):
         raise InputError(f"policy {path}: weights lack {missing[0]} ({len(missing)} missing), expected all")
     assert isinstance(model, PreTrainedModel)
@@ -70,7 +70,7 @@ def _merged(model: PreTrainedModel, path: Path) -> PreTrainedModel:
     try:
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(path), local_files_only=True).merge_and_unload()
     except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {_first_line(error)}, expected an adapter of its base") from error
+        raise InputError(f"policy {path}: {first_line(error)}, expected an adapter of its base") from error
     return merged
 
 
@@ -85,7 +85,7 @@ def load_config(path: Path) -> PretrainedConfig:
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {_first_line(error)}, expected a readable config.json") from error
+        raise InputError(f"policy {path}: {first_line(error)}, expected a readable config.json") from error
     return config
 
 
@@ -111,7 +111,7 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
     except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {_first_line(error)}, expected a readable tokenizer.json") from error
+        raise InputError(f"policy {path}: {first_line(error)}, expected a readable tokenizer.json") from error
     return tokenizer
 
 
@@ -157,10 +157,6 @@ def _require(path: Path, pattern: str, what: str) -> None:
         raise InputError(f"policy {path}: no such directory, expected a Hugging Face checkpoint")
     if not any(path.glob(pattern)):
         raise InputError(f"policy {path}: {what} missing, expected a Hugging Face checkpoint")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from threading import Thread
 from types import ModuleType
 from typing import Any
 
-from mcts.errors import InputError
+from mcts.errors import InputError, first_line
 from policy.vllm_settings import VllmSettings
 
 POLICY, PRM = "policy", "prm"
@@ -208,8 +208,3 @@ def end(role: str | None = None) -> None:
     """End the running engine of a role, or all of them."""
     for key in [key for key in _running if role in (None, key[0])]:
         _running.pop(key).close()
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

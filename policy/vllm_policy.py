@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache, partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
-from mcts.errors import InputError
 from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
 from policy import checkpoint
 from policy.adapter import Adapter, base_of
 from policy.prompts import PromptFormat
-from policy.vllm_engine import engine_of, first_line
+from policy.replies import Replies
+from policy.vllm_engine import engine_of
 from policy.vllm_settings import VllmSettings
 from policy.vocabulary import Vocabulary
 
@@ -42,8 +41,7 @@ class VllmPolicy:
         self._max_positions = int(config.max_position_embeddings)
         self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
         self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, self._tokenizer))
-        self._replies: SimpleQueue[tuple[Ticket, Proposal | BaseException]] = SimpleQueue()
-        self._tokens_generated = 0
+        self._replies = Replies("policy=vllm")
         dtype = settings.dtype or str(config.dtype or "float32").removeprefix("torch.")
         base = base_of(path)
         adapter = Adapter.at(path)
@@ -55,13 +53,13 @@ class VllmPolicy:
     @property
     def tokens_generated(self) -> int:
         """Tokens of all replies so far."""
-        return self._tokens_generated
+        return self._replies.tokens
 
     def submit(self, ticket: Ticket, request: Propose) -> None:
         """Hand a request to the engine. Returns at once."""
         prompt = self._encode(request.state.problem.question)
         prefix = [*prompt, *(token for step in request.state.steps for token in step.token_ids)]
-        self._engine.soon(self._answer(ticket, request, prefix))
+        self._engine.soon(self._replies.answer(ticket, self._generate(ticket, request, prefix)))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
         """Take the finished replies; wait up to `timeout_s` seconds if there are none.
@@ -69,28 +67,9 @@ class VllmPolicy:
         Raises:
             InputError: The engine has failed; what was answered before is in the journal.
         """
-        arrived: list[tuple[Ticket, Proposal]] = []
-        wait = timeout_s
-        while True:
-            try:
-                ticket, reply = self._replies.get(timeout=wait) if wait > 0 else self._replies.get_nowait()
-            except Empty:
-                return arrived
-            if isinstance(reply, BaseException):
-                raise InputError(
-                    f"policy=vllm: {first_line(reply)}; run the same command again, it goes on where it stopped"
-                ) from reply
-            self._tokens_generated += sum(len(step.token_ids) for line in reply for step in line)
-            arrived.append((ticket, reply))
-            wait = 0.0
+        return self._replies.take(timeout_s)
 
     # --- on the engine's thread -------------------------------------------------------------------------------------
-
-    async def _answer(self, ticket: Ticket, request: Propose, prefix: list[int]) -> None:
-        try:
-            self._replies.put((ticket, await self._generate(ticket, request, prefix)))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where replies are taken
-            self._replies.put((ticket, error))
 
     async def _generate(self, ticket: Ticket, request: Propose, prefix: list[int]) -> Proposal:
         from vllm import SamplingParams

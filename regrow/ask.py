@@ -27,7 +27,7 @@ from regrow.build import (
     strategy_of,
     task_of,
 )
-from regrow.config import Config
+from regrow.config import SERVER, Config
 from regrow.evaluation import texts
 from regrow.grow import grow
 from regrow.problems import read_problems
@@ -44,7 +44,9 @@ def ask(config: Config, question: str | None) -> None:
     budget = budget_of(config.budget, "budget", stop_when_solved=True)
     checker = checker_of(config, task)
     check_choices(config)
-    policy = Path(config.policy.path) if config.policy.path else base.base_policy(config, task)
+    policy = Path(config.policy.path) if config.policy.path else None
+    if policy is None and config.policy.engine != SERVER:
+        policy = base.base_policy(config, task)
     prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
     queries = [strategy.query(problem, budget, config.seed, "ask") for problem in problems]
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcts.errors import InputError
 from mcts.types import Problem, State, Step, StepEnd
 from policy.base import PolicySize, create
 from policy.checkpoint import load_tokenizer
@@ -54,8 +55,17 @@ def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Exam
     return examples[base.validation :], examples[: base.validation]
 
 
-def prm_zero(config: Config, task: Task, policy: Path) -> Path:
-    """PRM 0's directory: the paper's D_V0, that is known solutions at k/K and corrupted steps (section 3.1, App. B)."""
+def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
+    """PRM 0's directory: the paper's D_V0, that is known solutions at k/K and corrupted steps (section 3.1, App. B).
+
+    Args:
+        policy: Whose weights it starts from.
+
+    Raises:
+        InputError: There are none.
+    """
+    if policy is None:
+        raise InputError("policy=server: no policy's weights to fit PRM 0 from, expected prm.path=DIR")
     zero = config.prm.zero
     settings = {
         "task": task_settings(config),

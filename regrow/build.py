@@ -15,6 +15,7 @@ from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
 from policy.prompts import PromptFormat
+from policy.server_settings import ServerSettings
 from policy.vllm_settings import VllmSettings
 from prm.formats import FORMATS, OURS
 from prm.model import HEADS
@@ -24,6 +25,7 @@ from regrow.config import (
     LABELS,
     PRM_ENGINES,
     SEARCHES,
+    SERVER,
     STRATEGY,
     VALUES,
     BudgetConfig,
@@ -136,8 +138,13 @@ def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False)
     return settings_of(Budget, {**fields_of(node), "stop_when_solved": stop_when_solved}, where)
 
 
-def policy_of(config: Config, path: Path) -> Policy:
-    """The policy of a checkpoint directory."""
+def policy_of(config: Config, path: Path | None) -> Policy:
+    """The policy of a checkpoint directory; None where a server has it."""
+    if config.policy.engine == SERVER:
+        from policy.server_policy import ServerPolicy
+
+        return ServerPolicy(path, settings_of(ServerSettings, fields_of(config.policy.server), "policy.server"))
+    assert path is not None
     if config.policy.engine == "vllm":
         from policy.vllm_policy import VllmPolicy
 
@@ -148,14 +155,16 @@ def policy_of(config: Config, path: Path) -> Policy:
     return TransformersPolicy.load(path, batch_rows=config.policy.batch_rows)
 
 
-def critic_of(config: Config, path: Path, strategy: Strategy) -> StepScorer | None:
+def critic_of(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
     """The policy of a checkpoint directory as its own critic, for a search that asks one.
 
     Raises:
-        InputError: The policy has no words for it.
+        InputError: The policy has no words for it, or a server has it.
     """
     if not getattr(strategy.search, "asks_critic", False):
         return None
+    if config.policy.engine == SERVER or path is None:
+        raise InputError("policy=server: is no critic of its own, expected search.asks_critic=false")
     from policy.critic import CriticFormat, SelfCritic
 
     return SelfCritic.load(path, settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic"))

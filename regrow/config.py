@@ -18,6 +18,7 @@ from mcts.errors import InputError
 from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.critic import CriticFormat
+from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
@@ -27,7 +28,8 @@ T = TypeVar("T")
 LABELS = ("progress", "hard", "soft", "simple")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-ENGINES = ("transformers", "vllm")
+SERVER = "server"
+ENGINES = ("transformers", "vllm", SERVER)
 """What generates; see `policy`."""
 
 PRM_ENGINES = ("hf", "vllm")
@@ -117,7 +119,9 @@ class BaseConfig:
 class PolicyConfig:
     """The generator. `path` starts from a checkpoint instead of the embedded base policy.
 
-    `engine`: `transformers` (in process, the same bits in any company) or `vllm`; `policy=vllm` chooses the latter.
+    `engine`: `transformers` (in process, the same bits in any company), `vllm`, or `server` (an HTTP endpoint of the
+    OpenAI kind); `policy=vllm` and `policy=server` choose the latter two. With a server, `path` is the directory of the
+    served model's tokenizer, and there need be none.
 
     `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`.
     """
@@ -126,6 +130,7 @@ class PolicyConfig:
     engine: str = "transformers"
     batch_rows: int = 512
     vllm: Any = field(default_factory=schema_of(VllmSettings))
+    server: Any = field(default_factory=schema_of(ServerSettings))
     critic: Any = field(default_factory=schema_of(CriticFormat))
     base: BaseConfig = field(default_factory=BaseConfig)
     train: Any = field(default_factory=schema_of(TrainPolicy))

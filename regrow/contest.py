@@ -30,7 +30,7 @@ from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.learner import Models
 from regrow.manifest import Stage, open_run
-from regrow.rounds import NOT_RECORDED, start_models
+from regrow.rounds import MAY_DIFFER, NOT_RECORDED, start_models
 from regrow.standings import Entry, standings
 from regrow.strategy import Strategy
 
@@ -46,7 +46,7 @@ def contest(config: Config) -> None:
     budgets = _budgets(config)
     folder = Path(config.run.dir)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, "evaluate", recorded) as run:
+    with open_run(folder, "evaluate", recorded, ignore=MAY_DIFFER) as run:
         it = Experiment(config, run)
         strategies = [strategy_of(node, config, it.task) for node in search_nodes(config.strategies)]
         names = [strategy.name for strategy in strategies]

@@ -35,11 +35,12 @@ class Models:
     """The models of a round, as checkpoint directories.
 
     Attributes:
+        policy: None where a server has it: then nothing can be learned.
         prm: None in a line that has none.
         exact: The PRM's yardstick: the same model trained on the same steps with exact labels.
     """
 
-    policy: Path
+    policy: Path | None
     prm: Path | None = None
     exact: Path | None = None
 
@@ -158,6 +159,7 @@ class Learner:
         it, config = self._it, self._it.config
         seed = seed_of(config.seed, "policy", number)
         start = self._start.policy if config.round.restart else self.models.policy
+        assert start is not None
 
         def work(folder: Path) -> dict[str, Any]:
             examples, counts = self._policy_examples(start, seed)

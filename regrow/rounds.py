@@ -11,11 +11,12 @@ from typing import Any
 
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
+from policy.server_settings import REACHING
 from prm.model import check_trainable
 from regrow import atomic, base
 from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, Config
+from regrow.config import PROGRESS, SERVER, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -32,6 +33,8 @@ REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 SAMPLES, SCORES = "samples", "scores.json"
 NOT_RECORDED = ("run", "output", "cache", "tree")
 """Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
+MAY_DIFFER = tuple(f"policy.server.{name}" for name in REACHING)
+"""Settings that are recorded, and in which a later start may differ, too."""
 
 
 def run_rounds(config: Config, command: str, *, count: int) -> Report:
@@ -41,7 +44,7 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
     """
     folder = Path(config.run.dir)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, command, recorded) as run:
+    with open_run(folder, command, recorded, ignore=MAY_DIFFER) as run:
         rounds = Rounds(Experiment(config, run))
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
@@ -60,7 +63,10 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
 
 
 def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Models, dict[str, float]]:
-    """The models of round 0, given by path or else the base policy and PRM 0, and the seconds they took."""
+    """The models of round 0, given by path or else the base policy and PRM 0, and the seconds they took.
+
+    A server's policy is no directory here, unless that of its tokenizer is given.
+    """
     seconds: dict[str, float] = {}
 
     def copied(name: str, fitted: Callable[[], Path]) -> Path:
@@ -74,7 +80,9 @@ def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Mode
         seconds[name] = stage.seconds
         return stage.folder
 
-    policy = Path(config.policy.path or copied("policy", lambda: base.base_policy(config, experiment.task)))
+    policy = Path(config.policy.path) if config.policy.path else None
+    if policy is None and config.policy.engine != SERVER:
+        policy = copied("policy", lambda: base.base_policy(config, experiment.task))
     prm = Path(config.prm.path or copied("prm", lambda: base.prm_zero(config, experiment.task, policy)))
     return Models(policy, prm, prm if config.prm.yardstick else None), seconds
 
@@ -114,7 +122,7 @@ class Rounds:
             its_scores = _read_scores(held)
             pairs += [(name, scores[name], control.teacher.value, its_scores[name]) for name in ("greedy", "sample")]
             measured[control.teacher.value] = Control(
-                policy=self._name(control.models.policy),
+                policy=self._policy_name(control.models.policy),
                 tokens_generated=its_tokens,
                 seconds=its_seconds | {"evaluate": held.seconds},
                 eval=held.result["eval"],
@@ -122,7 +130,7 @@ class Rounds:
         self._rounds.append(
             Round(
                 round=number,
-                policy=self._name(learner.models.policy),
+                policy=self._policy_name(learner.models.policy),
                 prm=self._name(learner.models.prm),
                 tokens_generated=tokens,
                 seconds=seconds | {"evaluate": stage.seconds},
@@ -198,6 +206,12 @@ class Rounds:
             return None
         skill = own_success_skill(scorer, aggregate, it.task, it.held_out, plain.samples)
         return {**quality, "own_success_skill": skill}
+
+    def _policy_name(self, policy: Path | None) -> str:
+        settings = self.experiment.config.policy
+        if settings.engine == SERVER:
+            return f"served: {settings.server.model or 'the only model'}"
+        return self._name(policy)
 
     def _name(self, model: Path | None) -> str:
         assert model is not None

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from regrow.config import Config
+from mcts.errors import InputError
+from regrow.config import SERVER, Config
 from regrow.contest import contest
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
 
 
 def train(config: Config) -> None:
-    """Run the rounds and say where the report lies."""
+    """Run the rounds and say where the report lies.
+
+    Raises:
+        InputError: The policy is on a server.
+    """
+    if config.policy.engine == SERVER:
+        raise InputError("policy=server: a server's weights cannot be retrained, expected another policy")
     _tell(config, run_rounds(config, "train", count=config.round.count))
 
 
