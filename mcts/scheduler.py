@@ -21,7 +21,7 @@ from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
 from mcts.seeds import seed_of
 from mcts.tree import SearchTree
-from mcts.types import Proposal, Propose, Score, Spent, Ticket, Values
+from mcts.types import Proposal, Propose, Score, Spent, Ticket, Values, tokens_in
 from mcts.walk import Query, Walk
 
 ENGINE_REQUESTS = (Draw, Value, Critique)
@@ -239,8 +239,7 @@ class Scheduler:
         return walk.replies[i]
 
     def _commit_draw(self, walk: Walk, request: Draw, proposal: Proposal) -> Proposal:
-        tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
-        walk.cost += Spent(tokens_generated=tokens, policy_calls=1)
+        walk.cost += Spent(tokens_generated=tokens_in(proposal), policy_calls=1)
         if len(proposal) != request.width or not all(proposal):
             found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
             raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")

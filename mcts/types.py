@@ -89,6 +89,12 @@ Continuation = tuple[Step, ...]
 Proposal = tuple[Continuation, ...]
 """A policy's reply: `width` continuations."""
 
+
+def tokens_in(proposal: Proposal) -> int:
+    """Tokens that were generated for a reply."""
+    return sum(len(step.token_ids) for continuation in proposal for step in continuation)
+
+
 Values = tuple[float, ...]
 """A scorer's reply: values in [0, 1], one for each of the `len(steps) + 1` prefixes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import re
 from collections import deque
@@ -236,7 +237,9 @@ def _object(reply: object) -> Fields:
 @cache
 def loop() -> LoopThread:
     """The thread that all servers are asked on."""
-    return LoopThread("server")
+    thread = LoopThread("server")
+    atexit.register(thread.close)
+    return thread
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from threading import Thread
@@ -14,21 +13,24 @@ _PATIENCE_S = 5.0
 
 
 class LoopThread:
-    """Runs coroutines for threads that have no loop; what is unfinished is cancelled when the process ends."""
+    """Runs coroutines for threads that have no loop. To be closed before the process ends."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
-        atexit.register(self.close)
 
     def soon(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Run `work` on the loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
+    def cancel(self) -> None:
+        """Cancel what runs."""
+        self.soon(_cancel_others()).result()
+
     def close(self) -> None:
         """Cancel what runs, and stop."""
-        self.soon(_cancel_others()).result()
+        self.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

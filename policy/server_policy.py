@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mcts.errors import InputError, first_line
+from mcts.replies import Replies
 from mcts.seeds import seed_of
-from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
+from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until, tokens_in
 from policy import checkpoint
 from policy.endpoints import BadReplyError, Fields, RefusedError, WindowFullError, endpoints_of, loop
 from policy.prompts import PromptFormat
-from policy.replies import Replies
 from policy.server_settings import COMPLETIONS, REACHING, ServerSettings
 from policy.server_text import TextDialect
 from policy.server_tokens import TokenDialect
@@ -55,7 +55,8 @@ class ServerPolicy:
 
     def __init__(self, path: Path | None, settings: ServerSettings) -> None:
         self._endpoints = endpoints_of(settings)
-        self._replies = Replies(_ENGINE)
+        self._replies: Replies[Proposal] = Replies(_ENGINE)
+        self._tokens_generated = 0
         try:
             served = loop().soon(self._served(settings.model)).result()
         except RefusedError as error:
@@ -77,7 +78,7 @@ class ServerPolicy:
     @property
     def tokens_generated(self) -> int:
         """Tokens of all replies so far."""
-        return self._replies.tokens
+        return self._tokens_generated
 
     def submit(self, ticket: Ticket, request: Propose) -> None:
         """Put a request to the server. Returns at once."""
@@ -89,7 +90,9 @@ class ServerPolicy:
         Raises:
             InputError: The server refuses, or has failed too often; what was answered before is in the journal.
         """
-        return self._replies.take(timeout_s)
+        arrived = self._replies.take(timeout_s)
+        self._tokens_generated += sum(tokens_in(proposal) for _, proposal in arrived)
+        return arrived
 
     # --- on the loop's thread ---------------------------------------------------------------------------------------
 

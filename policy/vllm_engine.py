@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import multiprocessing
 import os
@@ -12,11 +11,11 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from types import ModuleType
 from typing import Any
 
 from mcts.errors import InputError, first_line
+from policy.loop import LoopThread
 from policy.vllm_settings import VllmSettings
 
 POLICY, PRM = "policy", "prm"
@@ -83,21 +82,19 @@ class VllmEngine:
         async def start() -> Any:
             return AsyncLLM.from_engine_args(arguments)
 
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="vllm", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("vllm")
         others = set(multiprocessing.active_children())
         try:
             with _unnamed_main():
-                self._engine = self.soon(start()).result()
+                self._engine = self._loop.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
-            self._stop_loop()
+            self._loop.close()
             raise InputError(f"{role} {path}: vLLM does not start ({first_line(error)})") from error
         self._guard = _guard([str(child.pid) for child in set(multiprocessing.active_children()) - others])
 
     def soon(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run `work` on the engine's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._loop.soon(work)
 
     async def generate(self, prompt: list[int], sampling: Any, request_id: str, adapter: Any = None) -> Any:
         """The finished output of a request. To be awaited on the engine's loop.
@@ -118,14 +115,10 @@ class VllmEngine:
     def close(self) -> None:
         """Stop the engine and its process."""
         self._engine.shutdown()
-        self.soon(_cancel_others()).result()
+        self._loop.cancel()
         del self._engine
-        self._stop_loop()
+        self._loop.close()
         self._guard.communicate()
-
-    def _stop_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
 
 def _whole_rank(rank: int) -> Any:
@@ -145,15 +138,6 @@ def _unnamed_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = ours
-
-
-async def _cancel_others() -> None:
-    """Let what still runs on this loop end."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    if others:
-        await asyncio.wait(others, timeout=5.0)
 
 
 _GUARD = """

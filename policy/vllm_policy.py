@@ -6,11 +6,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until
+from mcts.replies import Replies
+from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, Until, tokens_in
 from policy import checkpoint
 from policy.adapter import Adapter, base_of
 from policy.prompts import PromptFormat
-from policy.replies import Replies
 from policy.vllm_engine import engine_of
 from policy.vllm_settings import VllmSettings
 from policy.vocabulary import Vocabulary
@@ -41,7 +41,8 @@ class VllmPolicy:
         self._max_positions = int(config.max_position_embeddings)
         self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
         self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, self._tokenizer))
-        self._replies = Replies("policy=vllm")
+        self._replies: Replies[Proposal] = Replies("policy=vllm")
+        self._tokens_generated = 0
         dtype = settings.dtype or str(config.dtype or "float32").removeprefix("torch.")
         base = base_of(path)
         adapter = Adapter.at(path)
@@ -53,7 +54,7 @@ class VllmPolicy:
     @property
     def tokens_generated(self) -> int:
         """Tokens of all replies so far."""
-        return self._replies.tokens
+        return self._tokens_generated
 
     def submit(self, ticket: Ticket, request: Propose) -> None:
         """Hand a request to the engine. Returns at once."""
@@ -67,7 +68,9 @@ class VllmPolicy:
         Raises:
             InputError: The engine has failed; what was answered before is in the journal.
         """
-        return self._replies.take(timeout_s)
+        arrived = self._replies.take(timeout_s)
+        self._tokens_generated += sum(tokens_in(proposal) for _, proposal in arrived)
+        return arrived
 
     # --- on the engine's thread -------------------------------------------------------------------------------------
 

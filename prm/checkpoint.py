@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from mcts.errors import InputError
+from mcts.errors import InputError, first_line
 
 FORMAT = "prm-scorer-3"
 """Changes whenever the same files would give other values."""
@@ -100,11 +100,6 @@ def replaced(out: Path) -> Iterator[Path]:
             old.replace(out)
         shutil.rmtree(sibling, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def fingerprint(path: Path, *settings: str) -> str:

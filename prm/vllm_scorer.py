@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
-from mcts.errors import InputError
+from mcts.replies import Replies
 from mcts.types import Score, Ticket, Values
-from prm.checkpoint import fingerprint, first_line, read_config, read_tokenizer
+from prm.checkpoint import fingerprint, read_config, read_tokenizer
 from prm.encode import UNKNOWN, UNREAD, Encoded, check_length
 from prm.engine import GENERATE, POOLING, StartEngine
 from prm.formats import format_of
@@ -37,7 +36,7 @@ class VllmScorer:
         self.fingerprint = fingerprint(path, format or "", "vllm", settings)
         self._encoder = how.encoder(tokenizer, config)
         self._activation = how.activation(config)
-        self._replies: SimpleQueue[tuple[Ticket, Values | BaseException]] = SimpleQueue()
+        self._replies: Replies[Values] = Replies("prm=vllm")
         dtype = str(config.dtype or "float32").removeprefix("torch.")
         verdict = how.verdict(tokenizer)
         if verdict is None:
@@ -56,10 +55,7 @@ class VllmScorer:
         state = request.state
         encoded = self._encoder.encode(state.problem.question, state.steps)
         check_length(len(encoded.token_ids), state.problem.question, state.steps, self._max_tokens)
-        if encoded.is_read:
-            self._engine.soon(self._answer(ticket, encoded))
-        else:
-            self._replies.put((ticket, (UNKNOWN,) * len(encoded.positions)))
+        self._engine.soon(self._replies.answer(ticket, self._values(encoded)))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Values]]:
         """Take the finished replies; wait up to `timeout_s` seconds if there are none. A value may be NaN.
@@ -67,30 +63,15 @@ class VllmScorer:
         Raises:
             InputError: The engine has failed; what was answered before is in the journal.
         """
-        arrived: list[tuple[Ticket, Values]] = []
-        wait = timeout_s
-        while True:
-            try:
-                ticket, reply = self._replies.get(timeout=wait) if wait > 0 else self._replies.get_nowait()
-            except Empty:
-                return arrived
-            if isinstance(reply, BaseException):
-                raise InputError(
-                    f"prm=vllm: {first_line(reply).rstrip('.')}; run the same command again, "
-                    "it goes on where it stopped"
-                ) from reply
-            arrived.append((ticket, reply))
-            wait = 0.0
+        return self._replies.take(timeout_s)
 
     # --- on the engine's thread -------------------------------------------------------------------------------------
 
-    async def _answer(self, ticket: Ticket, encoded: Encoded) -> None:
-        try:
-            logits = iter(await self._reading.logits(encoded))
-            values = (
-                UNKNOWN if position == UNREAD else value_of(next(logits), self._activation)
-                for position in encoded.positions
-            )
-            self._replies.put((ticket, tuple(values)))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where replies are taken
-            self._replies.put((ticket, error))
+    async def _values(self, encoded: Encoded) -> Values:
+        if not encoded.is_read:
+            return (UNKNOWN,) * len(encoded.positions)
+        logits = iter(await self._reading.logits(encoded))
+        return tuple(
+            UNKNOWN if position == UNREAD else value_of(next(logits), self._activation)
+            for position in encoded.positions
+        )

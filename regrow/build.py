@@ -192,6 +192,16 @@ def _vllm_scorer(config: Config, path: Path) -> StepScorer:
     return VllmScorer(path, start, settings=repr(settings), format=config.prm.format)
 
 
+def end_engines() -> None:
+    """Give back the memory of engines that run beside us: models are about to be trained here.
+
+    They start again when they are needed; vLLM can only sleep where there is a GPU.
+    """
+    from policy.vllm_engine import end
+
+    end()
+
+
 def fields_of(node: Any) -> dict[str, Any]:
     """The fields of a resolved configuration node."""
     return {item.name: getattr(node, item.name) for item in dataclasses.fields(node)}

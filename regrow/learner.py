@@ -19,7 +19,7 @@ from policy.train import train as train_policy
 from prm.labels import LabelledState
 from prm.train import train as train_prm
 from regrow import base, provenance
-from regrow.build import critic_of, policy_of, scorer_of
+from regrow.build import critic_of, end_engines, policy_of, scorer_of
 from regrow.evaluation import texts
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
@@ -166,6 +166,7 @@ class Learner:
             if not examples:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 return counts
+            end_engines()
             with track(f"round {number}, policy of {self.teacher}") as advance:
                 result = train_policy(
                     start, examples, folder, it.policy_settings, seed=seed, progress=base.reporter(advance)
@@ -209,6 +210,7 @@ class Learner:
             if not states:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 return {"states": 0}
+            end_engines()
             with track(f"round {number}, {name}") as advance:
                 result = train_prm(
                     start, states + known, folder, it.prm_settings, seed=seed, progress=base.reporter(advance)

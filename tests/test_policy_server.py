@@ -18,7 +18,6 @@ from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, RolloutBranching
 from mcts.types import Problem, Propose, State, Step, StepEnd, Ticket, Until
 from mcts.walk import Query
-from policy.replies import Replies
 from policy.server_policy import ServerPolicy
 from policy.server_settings import ServerSettings
 
@@ -381,22 +380,3 @@ def test_a_run_that_failed_goes_on_and_asks_for_nothing_that_was_answered(server
     assert resumed.keys() == undisturbed.keys()
     for name, tree in resumed.items():
         assert_same_tree(tree, undisturbed[name])
-
-
-def test_what_was_answered_before_a_failure_is_taken_first():
-    async def answers():
-        return ((Step("a", (1, 2)),),)
-
-    async def fails():
-        raise OSError("gone")
-
-    store = Replies("policy=any")
-    for number, work in enumerate((answers(), fails(), answers())):
-        with pytest.raises(StopIteration):
-            store.answer(Ticket("t", number), work).send(None)
-    assert [ticket.number for ticket, _ in store.take(1.0)] == [0, 2]
-    assert store.tokens == 4
-    began = time.monotonic()
-    with pytest.raises(InputError, match="policy=any: gone; run the same command again"):
-        store.take(60.0)
-    assert time.monotonic() - began < 30.0
