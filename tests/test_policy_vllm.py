@@ -41,7 +41,7 @@ def policy(folder):
 def load(path: Path):
     from policy.vllm_policy import VllmPolicy
 
-    return VllmPolicy(path, prompt=PromptFormat(), settings=VllmSettings(max_num_seqs=64))
+    return VllmPolicy(path, prompt=PromptFormat(), settings=VllmSettings(max_num_seqs=64, enforce_eager=True))
 
 
 def ask(question="a b c", steps=(), *, width=1, until=Until.END, temperature=1.0, max_tokens=12, seed=5):
@@ -159,7 +159,7 @@ import mcts.kernels
 from pathlib import Path
 from policy.vllm_engine import VllmEngine
 from policy.vllm_settings import VllmSettings
-VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8), "float32")
+VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8, enforce_eager=True), "float32")
 print(*[child.pid for child in multiprocessing.active_children()], flush=True)
 sys.stdin.read()
 """
