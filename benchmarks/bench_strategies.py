@@ -41,6 +41,12 @@ STRATEGIES = (
 BUDGETS = {"countdown": (50, 100, 200, 400), "arithmetic": (38, 75, 150)}
 CHOICE = {"countdown": "best", "arithmetic": "vote"}
 """How best-of-N chooses where it is held against a search that chooses so."""
+AT_ONCE = (
+    "best_of_n",
+    *(f"rollout_branching width={width} name=branching_{width}" for width in (1, 2, 4, 8)),
+    *(f"puct in_flight={leaves} name=puct_{leaves}" for leaves in (1, 4, 8)),
+)
+"""More leaves under way at once keep an engine busy with fewer trees, and look less often."""
 VALUES = ("prm", "constant", "inverted", "oracle")
 
 
@@ -50,11 +56,14 @@ def contests(task: str, models: str) -> Iterator[tuple[str, list[str]]]:
     paths = [f"task={task}", f"policy.path={model}/policy", f"prm.path={model}/prm"]
     budgets = f"budgets=[{','.join(map(str, BUDGETS[task]))}]"
     named = ",".join(f"'{one}'" for one in STRATEGIES)
+    many = ["evaluate.problems=1000", "evaluate.drawn=1000"]
+    if task == "countdown":
+        at_once = ",".join(f"'{one}'" for one in AT_ONCE)
+        yield f"{task}-at-once", [*paths, "budgets=[100,200,400]", f"strategies=[{at_once}]", *many]
     yield f"{task}-all", [*paths, budgets, f"strategies=[{named}]", "evaluate.drawn=200", "evaluate.seeds=3"]
     ours = f"strategies=['best_of_n choice={CHOICE[task]}',rollout_branching]"
     for values in VALUES:
         if (task, values) != ("arithmetic", "oracle"):  # stories have no truth about single steps
-            many = ["evaluate.problems=1000", "evaluate.drawn=1000"]
             yield f"{task}-{values}", [*paths, budgets, ours, *many, f"evaluate.values={values}"]
 
 
@@ -62,6 +71,15 @@ def report_of(folder: Path) -> dict[str, Any] | None:
     """The report of a contest that was held."""
     path = folder / "report.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def facts_of(report: dict[str, Any]) -> str:
+    """Where a contest was held."""
+    machine = report["hardware"]
+    return (
+        f"Commit {report['commit']}; {machine['cpu']}, {machine['cores']} core(s); "
+        "`python benchmarks/bench_strategies.py`."
+    )
 
 
 def all_table(report: dict[str, Any]) -> str:
@@ -117,13 +135,12 @@ def render(runs: Path) -> None:
     parts: dict[str, str] = {}
     for task in BUDGETS:
         if report := report_of(runs / f"{task}-all"):
-            machine = report["hardware"]
-            parts[f"{task} facts"] = (
-                f"Commit {report['commit']}; {machine['cpu']}, {machine['cores']} core(s); "
-                "`python benchmarks/bench_strategies.py`."
-            )
+            parts[f"{task} facts"] = facts_of(report)
             parts[f"{task} all"] = all_table(report)
             parts[f"{task} accounts"] = accounts_table(report)
+        if report := report_of(runs / f"{task}-at-once"):
+            parts[f"{task} at once"] = all_table(report)
+            parts[f"{task} at once facts"] = facts_of(report)
         reports = {values: report_of(runs / f"{task}-{values}") for values in VALUES}
         if held := {values: report for values, report in reports.items() if report}:
             parts[f"{task} values"] = values_table(held)
@@ -137,6 +154,7 @@ def main() -> None:
     parser.add_argument("--models", default=str(ROOT / "runs/learning/{task}-0/round-3"), help="{task} is replaced")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/strategies")
     parser.add_argument("--tasks", nargs="+", choices=BUDGETS, default=list(BUDGETS))
+    parser.add_argument("--only", nargs="+", help="names of contests, as the folders of --runs")
     parser.add_argument("--render", action="store_true", help="hold nothing")
     args = parser.parse_args()
     runs = args.runs.resolve()
@@ -144,7 +162,8 @@ def main() -> None:
     if not args.render:
         for task in args.tasks:
             for name, overrides in contests(task, args.models):
-                run("evaluate", runs / name, overrides)
+                if args.only is None or name in args.only:
+                    run("evaluate", runs / name, overrides)
     render(runs)
 
 

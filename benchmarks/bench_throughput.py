@@ -134,13 +134,16 @@ class Shape:
         self.queries = [strategy.query(one.problem, budget, 0, "throughput") for one in problems]
         self.seconds: dict[str, list[float]] = {}
         self.tokens = 0
+        self.cached: float | None = None
 
     def run(self, policy: Engine, scorer: Engine) -> None:
         """A round."""
         drawn, scored = Watched(policy), Watched(scorer)
-        before = policy.tokens_generated
+        before, prompts, cached = policy.tokens_generated, *cache_of(policy)
         seconds, tree = search(self.config, self.queries, drawn, scored)
         self.tokens = policy.tokens_generated - before
+        prompts, cached = cache_of(policy)[0] - prompts, cache_of(policy)[1] - cached
+        self.cached = cached / prompts if prompts else None
         generation, scoring = raw(policy, drawn.asked), raw(scorer, scored.asked)
         in_step, _ = search(self.config, self.queries, Watched(policy, in_step=True), Watched(scorer, in_step=True))
         for name, value in {
@@ -170,8 +173,15 @@ class Shape:
             "tokens": self.tokens,
             "tokens per second": round(self.tokens / seconds["search"]),
             **{name: round(value, 3) for name, value in (ratios | shares).items()},
+            "cached share": "-" if self.cached is None else round(self.cached, 3),
             **{f"{name} s": round(seconds[name], 2) for name in ("search", "raw", "raw, as wide", "in step")},
         }
+
+
+def cache_of(policy: Engine) -> tuple[int, int]:
+    """Tokens of all prompts so far, and those of them that a prefix cache held; none without such a cache."""
+    engine = getattr(policy, "engine", None)
+    return (engine.prompt_tokens, engine.cached_tokens) if engine else (0, 0)
 
 
 def measure(config: Config, settings: argparse.Namespace) -> list[Shape]:
@@ -204,7 +214,7 @@ def main() -> None:
     )
 
     def job(config: Config) -> None:
-        engines = f"{config.policy.engine}"
+        engines = f"{config.policy.engine}, {config.prm.engine}"
         figures = [shape.figures() for shape in measure(config, settings)]
         about = {"engines": engines, "command": command, "commit": commit(), "hardware": hardware()}
         for one in figures:
@@ -218,7 +228,7 @@ def main() -> None:
 def write(engines: str, figures: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
     """Put the figures of these engines into the page."""
     heads = ("strategy", "trees", "tokens per second", "search / raw", "search / raw, as wide", "search / in step")
-    shares = ("policy share", "scorer share", "tree share", "python share")
+    shares = ("policy share", "scorer share", "tree share", "python share", "cached share")
     rows = [[str(one[head]) for head in heads + shares] for one in figures]
     facts = f"Commit {about['commit']}; {about['hardware']['cpu']}; `{about['command']} --write`."
     fill(PAGE, {f"throughput {engines}": table(heads + shares, rows), f"throughput {engines} facts": facts})

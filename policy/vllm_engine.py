@@ -27,6 +27,10 @@ _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "CRITICAL", "V
 class VllmEngine:
     """A running engine for one checkpoint. To be closed after use: its process goes with it.
 
+    Attributes:
+        prompt_tokens: Of all prompts continued so far.
+        cached_tokens: Those of them that the prefix cache held.
+
     Args:
         path: A Hugging Face directory.
         settings: Sizes.
@@ -82,6 +86,7 @@ class VllmEngine:
         async def start() -> Any:
             return AsyncLLM.from_engine_args(arguments)
 
+        self.prompt_tokens = self.cached_tokens = 0
         self._loop = LoopThread("vllm")
         others = set(multiprocessing.active_children())
         try:
@@ -105,7 +110,10 @@ class VllmEngine:
         stream = self._engine.generate(
             {"prompt_token_ids": prompt}, sampling, request_id=request_id, lora_request=adapter
         )
-        return [output async for output in stream][-1]
+        output = [output async for output in stream][-1]
+        self.prompt_tokens += len(prompt)
+        self.cached_tokens += output.num_cached_tokens or 0
+        return output
 
     async def encode(self, prompt: list[int], pooling: Any, request_id: str) -> Any:
         """The finished output of a pooling request. To be awaited on the engine's loop."""

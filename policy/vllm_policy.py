@@ -47,7 +47,7 @@ class VllmPolicy:
         base = base_of(path)
         adapter = Adapter.at(path)
         self._adapter = None if adapter is None else _as_request(adapter, self.fingerprint)
-        self._engine = engine_of(
+        self.engine = engine_of(
             base, checkpoint.digest(base), settings, dtype, lora_rank=0 if adapter is None else adapter.rank
         )
 
@@ -60,7 +60,7 @@ class VllmPolicy:
         """Hand a request to the engine. Returns at once."""
         prompt = self._encode(request.state.problem.question)
         prefix = [*prompt, *(token for step in request.state.steps for token in step.token_ids)]
-        self._engine.soon(self._replies.answer(ticket, self._generate(ticket, request, prefix)))
+        self.engine.soon(self._replies.answer(ticket, self._generate(ticket, request, prefix)))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
         """Take the finished replies; wait up to `timeout_s` seconds if there are none.
@@ -95,7 +95,7 @@ class VllmPolicy:
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        output = await self._engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}", self._adapter)
+        output = await self.engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}", self._adapter)
         drawn = sorted(output.outputs, key=lambda one: one.index)
         lines = tuple(self._continuation(one, request.until) for one in drawn)
         return lines if request.temperature > 0 else lines * request.width  # greedy ones are alike

@@ -108,22 +108,22 @@ def test_what_says_nothing_is_never_sampled_and_a_full_window_is_told(policy):
 
 
 def test_the_same_weights_share_an_engine_and_others_end_it(policy, folder, tmp_path):
-    engine = policy._engine
-    assert load(folder)._engine is engine
+    engine = policy.engine
+    assert load(folder).engine is engine
     create(WORDS, TINY, tmp_path / "other", seed=4)
     other = load(tmp_path / "other")
-    assert other._engine is not engine
+    assert other.engine is not engine
     (reply,) = replies(other, [ask(temperature=0.0)])
     (expected,) = replies(TransformersPolicy.load(tmp_path / "other"), [ask(temperature=0.0)])
     assert reply[0][0].token_ids == expected[0][0].token_ids
-    assert list(vllm_engine._running.values()) == [other._engine]
+    assert list(vllm_engine._running.values()) == [other.engine]
 
 
 def test_adapters_of_a_base_share_an_engine_and_answer_as_their_merged_weights(folder, tmp_path):
     first, second = (adapter(folder, tmp_path / f"adapter-{seed}", seed) for seed in (1, 2))
     requests = [ask(f"{a} {b} c d e f g h a b c d e f g h", temperature=0.0, max_tokens=6) for a in "abc" for b in "de"]
     policies = [load(path) for path in (first, second, first)]
-    assert len({id(policy._engine) for policy in policies}) == 1
+    assert len({id(policy.engine) for policy in policies}) == 1
     told = [[tokens_of(line) for (line,) in replies(policy, requests)] for policy in policies]
     for path, ours in zip((first, second), told, strict=False):
         theirs = [tokens_of(line) for (line,) in replies(TransformersPolicy.load(path), requests)]
@@ -146,7 +146,7 @@ def adapter(base: Path, out: Path, seed: int) -> Path:
 
 def test_an_engine_that_died_is_one_line_that_says_what_to_do(folder):
     policy = load(folder)
-    policy._engine._engine.shutdown()
+    policy.engine._engine.shutdown()
     with pytest.raises(InputError, match="run the same command again") as raised:
         replies(policy, [ask()], patience_s=30.0)
     assert "\n" not in str(raised.value)
