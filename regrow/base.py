@@ -10,6 +10,7 @@ from typing import Any
 
 from mcts.errors import InputError
 from mcts.types import Problem, State, Step, StepEnd
+from policy import checkpoint
 from policy.base import PolicySize, create
 from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration
@@ -72,7 +73,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         "head": config.prm.head,
         "labels": config.prm.labels,
         "zero": dataclasses.asdict(zero),
-        "policy": provenance.digest_dir(policy),
+        "policy": checkpoint.digest(policy),
     }
 
     def make(folder: Path) -> None:

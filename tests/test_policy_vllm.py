@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from scipy.stats import chi2_contingency
 
 from mcts.errors import InputError
 from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
@@ -96,6 +97,18 @@ def test_siblings_differ_and_tokens_are_counted(policy):
     (drawn,) = replies(policy, [ask(width=30)])
     assert len(Counter(line[0].token_ids for line in drawn)) > 5
     assert policy.tokens_generated - before == sum(len(step.token_ids) for line in drawn for step in line)
+
+
+def test_at_temperature_1_both_engines_draw_from_the_same_distribution(policy, folder):
+    requests = [ask(f"{a} b", width=150, max_tokens=2, seed=i) for i, a in enumerate(WORDS)]
+    drawn = []
+    for engine in (policy, TransformersPolicy.load(folder)):
+        lines = [line for reply in replies(engine, requests) for line in reply]
+        drawn.append(Counter(tuple(token for token, _ in tokens_of(line)) for line in lines))
+    often = [pair for pair, count in (drawn[0] + drawn[1]).items() if count >= 20]
+    table = [[*(counts[pair] for pair in often), counts.total() - sum(counts[p] for p in often)] for counts in drawn]
+    assert len(often) > 20
+    assert chi2_contingency(table).pvalue > 1e-3
 
 
 def test_what_says_nothing_is_never_sampled_and_a_full_window_is_told(policy):

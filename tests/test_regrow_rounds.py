@@ -134,8 +134,9 @@ def test_a_finished_run_says_so_and_does_nothing_again(run, cache, capsys):
 
 
 def test_the_same_seed_gives_the_same_report_and_another_seed_another(run, cache, tmp_path):
-    again, other = tmp_path / "again", tmp_path / "other"
+    again, other, fitted = tmp_path / "again", tmp_path / "other", set(cache.iterdir())
     assert main(["train", *TINY, f"run.dir={again}", f"cache={cache}"]) == 0
+    assert set(cache.iterdir()) == fitted
     assert without_clock(again) == without_clock(run)
     assert main(["train", *TINY, f"run.dir={other}", f"cache={cache}", "seed=1", "round.count=1"]) == 0
     assert without_clock(other)["rounds"][1]["eval"] != without_clock(run)["rounds"][1]["eval"]
