@@ -12,6 +12,7 @@ import torch
 from scipy.stats import chi2_contingency
 
 from mcts.errors import InputError
+from mcts.seeds import seed_of
 from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
 from policy import vllm_engine
 from policy.base import PolicySize, create
@@ -100,7 +101,7 @@ def test_siblings_differ_and_tokens_are_counted(policy):
 
 
 def test_at_temperature_1_both_engines_draw_from_the_same_distribution(policy, folder):
-    requests = [ask(f"{a} b", width=150, max_tokens=2, seed=i) for i, a in enumerate(WORDS)]
+    requests = [ask(f"{a} b", width=150, max_tokens=2, seed=seed_of("draw", i)) for i, a in enumerate(WORDS)]
     drawn = []
     for engine in (policy, TransformersPolicy.load(folder)):
         lines = [line for reply in replies(engine, requests) for line in reply]
