@@ -45,7 +45,8 @@ TABLES = ("round-1/search/nodes.parquet", "round-1/traces/nodes.parquet", "round
 def start(folder: Path, overrides: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start the run, or let it go on."""
     command = [sys.executable, "-m", "regrow.cli", "train", f"run.dir={folder}", *SMALL, *overrides]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with folder.with_suffix(".said").open("wb") as said:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
 
 
 def journals(folder: Path) -> dict[Path, list[bytes]]:
@@ -84,7 +85,7 @@ def killed_run(
             break
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
         counts["kills"] += 1
         at_kill = journals(folder)
         counts["while searching"] += bool(at_kill)
@@ -95,8 +96,7 @@ def killed_run(
             kept_on_going(folder, overrides, at_kill, rng)
             counts["kills"] += 1
     process = start(folder, overrides)
-    _, said = process.communicate()
-    hold(process.returncode == 0, f"the run stopped: {said.decode()[-300:]}")
+    hold(process.wait() == 0, f"the run stopped: {folder.with_suffix('.said').read_text()[-300:]}")
     check_traces(folder)
     return counts
 
@@ -110,7 +110,7 @@ def kept_on_going(folder: Path, overrides: Sequence[str], before: dict[Path, lis
         time.sleep(0.05)
     time.sleep(rng.uniform(0.0, 2.0))
     process.kill()
-    process.communicate()
+    process.wait()
     after = journals(folder).get(path)
     if after is not None:
         hold(after[: len(records)] == records, f"{path}: records were lost or changed by a start")

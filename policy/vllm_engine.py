@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 from mcts.errors import InputError, first_line
 from policy.loop import LoopThread
@@ -88,14 +88,12 @@ class VllmEngine:
 
         self.prompt_tokens = self.cached_tokens = 0
         self._loop = LoopThread("vllm")
-        others = set(multiprocessing.active_children())
         try:
-            with _unnamed_main():
+            with _unnamed_main(), _guarded() as self._guard:
                 self._engine = self._loop.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
             self._loop.close()
             raise InputError(f"{role} {path}: vLLM does not start ({first_line(error)})") from error
-        self._guard = _guard([str(child.pid) for child in set(multiprocessing.active_children()) - others])
 
     def soon(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run `work` on the engine's loop."""
@@ -148,23 +146,61 @@ def _unnamed_main() -> Iterator[None]:
         sys.modules["__main__"] = ours
 
 
+_MARK = "REGROW_ENGINE"
 _GUARD = """
-import os, signal, sys
-sys.stdin.read()
-for pid in map(int, sys.argv[1:]):
+import select, sys
+import psutil
+known = set()
+def look():
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(sys.argv[1]) == sys.argv[2]:
+                known.add(process)
+        except (psutil.Error, OSError):
+            pass
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    look()
+if sys.stdin.readline():
+    sys.stdin.read()
+look()
+for process in list(known):
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
+        known.update(process.children(recursive=True))
+    except psutil.Error:
+        pass
+for process in known:
+    try:
+        process.kill()
+    except psutil.Error:
         pass
 """
 
 
-def _guard(pids: list[str]) -> subprocess.Popen[bytes]:
+@contextmanager
+def _guarded() -> Iterator[subprocess.Popen[bytes]]:
     """A process that ends those of an engine when ours is gone: the pipe to it closes, however we died.
 
-    The engine's core alone would wait for us for ever.
+    They would wait for us for ever. What is started inside carries a mark in its environment, by which it is known from
+    its first moment on; later vLLM writes a title over it.
     """
-    return subprocess.Popen([sys.executable, "-S", "-c", _GUARD, *pids], stdin=subprocess.PIPE, start_new_session=True)
+    mark = uuid4().hex
+    guard = subprocess.Popen(
+        [sys.executable, "-c", _GUARD, _MARK, mark],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.environ[_MARK] = mark
+    assert guard.stdin is not None
+    try:
+        yield guard
+        guard.stdin.write(b"started\n")
+        guard.stdin.flush()
+    except BaseException:
+        guard.communicate()
+        raise
+    finally:
+        del os.environ[_MARK]
 
 
 _running: dict[tuple[str, str, str, VllmSettings], VllmEngine] = {}

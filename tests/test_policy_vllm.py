@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from scipy.stats import chi2_contingency
@@ -168,18 +169,19 @@ def test_an_engine_that_died_is_one_line_that_says_what_to_do(folder):
 
 
 DOOMED = """
-import multiprocessing, sys
+import sys
 import mcts.kernels
 from pathlib import Path
 from policy.vllm_engine import VllmEngine
 from policy.vllm_settings import VllmSettings
 VllmEngine(Path(sys.argv[1]), VllmSettings(max_num_seqs=8, enforce_eager=True), "float32")
-print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+print("started", flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_script_without_a_guard_starts_an_engine_and_no_process_is_left_when_it_is_killed(folder, tmp_path):
+@pytest.mark.parametrize("moment", ["while it starts", "when it runs"])
+def test_a_script_without_a_guard_starts_an_engine_and_no_process_is_left_when_it_is_killed(folder, tmp_path, moment):
     script = tmp_path / "doomed.py"
     script.write_text(DOOMED)
     root = Path(__file__).parents[1]
@@ -190,11 +192,19 @@ def test_a_script_without_a_guard_starts_an_engine_and_no_process_is_left_when_i
         text=True,
         env=os.environ | {"PYTHONPATH": str(root)},
     ) as doomed:
-        told = next(line for line in iter(doomed.stdout.readline, "") if line.replace(" ", "").strip().isdigit())
-        pids = [int(word) for word in told.split()]
+        ours = psutil.Process(doomed.pid)
+        while not engines(ours):
+            time.sleep(0.05)
+        told = moment == "while it starts" or any("started" in line for line in iter(doomed.stdout.readline, ""))
+        started = engines(ours)
         doomed.kill()
-    assert pids
-    end = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
-        time.sleep(0.2)
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert told
+    assert len(started) >= (2 if moment == "when it runs" else 1)
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive
+
+
+def engines(process):
+    """The processes beneath one that run vLLM, from their first moment on."""
+    commands = {child: " ".join(child.cmdline()) for child in process.children(recursive=True)}
+    return [child for child, command in commands.items() if "spawn_main" in command or "VLLM" in command]
