@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,8 @@ from mcts.types import Proposal, Propose, StepEnd, Ticket, Until
 from policy import checkpoint
 from policy.decoding import ROW_BLOCK, Decoder, Row
 from policy.prompts import PromptFormat
+from policy.token_states import TokenStates
 from policy.vocabulary import Vocabulary
-
-_REMEMBERED = 65_536
 
 
 class TransformersPolicy:
@@ -52,21 +51,18 @@ class TransformersPolicy:
         if batch_rows < 1:
             raise InputError(f"policy batch_rows: is {batch_rows}, expected at least 1")
         self._tokenizer = tokenizer
-        self._prompt = prompt
         self._batch_rows = batch_rows
         self._fingerprint = fingerprint
-        self._max_positions = int(model.config.max_position_embeddings)
         size, generation = model.config.vocab_size, model.generation_config
         named = generation.eos_token_id if generation and generation.eos_token_id is not None else []
-        self._vocabulary = words = Vocabulary.of(tokenizer, prompt.delimiter, size, named)
+        words = Vocabulary.of(tokenizer, prompt.delimiter, size, named)
+        self._states = TokenStates(tokenizer, prompt, words, int(model.config.max_position_embeddings))
         masks = [_mask(ids, size) for ids in (words.ends_step, words.ends_sequence, words.forbidden)]
         self._decoder = Decoder(model.eval(), *masks)
         self._passes = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(self._passes, thread_name_prefix="policy")
         self._waiting: list[tuple[Ticket, Propose, tuple[int, ...]]] = []
         self._tokens_generated = 0
-        self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, tokenizer))
-        self._text = lru_cache(_REMEMBERED)(self._decode_step)
 
     @classmethod
     def load(
@@ -116,9 +112,7 @@ class TransformersPolicy:
             InputError: The request cannot be answered: bad numbers, unknown words, or a state that nothing can follow.
         """
         _check(request)
-        prompt = self._encode(request.state.problem.question)
-        prefix = (*prompt, *(token for step in request.state.steps for token in step.token_ids))
-        self._waiting.append((ticket, request, prefix))
+        self._waiting.append((ticket, request, self._states.prefix(request.state)))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
         """Answer everything that waits, if there is any time for it; how much makes no difference."""
@@ -138,8 +132,8 @@ class TransformersPolicy:
             torch.set_num_threads(threads)
         replies = []
         for (ticket, request, _), request_rows in zip(waiting, rows, strict=True):
-            cut = partial(self._vocabulary.cut, until=request.until, text=self._text)
-            replies.append((ticket, tuple(cut(row.token_ids, row.logprobs) for row in request_rows)))
+            read = partial(self._states.continuation, until=request.until)
+            replies.append((ticket, tuple(read(row.token_ids, row.logprobs) for row in request_rows)))
             self._tokens_generated += sum(len(row.token_ids) for row in request_rows)
         return replies
 
@@ -154,13 +148,9 @@ class TransformersPolicy:
         self._decoder.decode(batch)
 
     def _rows(self, request: Propose, prefix: tuple[int, ...]) -> list[Row]:
-        limit = min(request.max_tokens, self._max_positions - len(prefix))
+        limit = min(request.max_tokens, self._states.window - len(prefix))
         is_step = request.until is Until.STEP
         return [Row(prefix, request.seed, i, request.temperature, limit, is_step) for i in range(request.width)]
-
-    def _decode_step(self, ids: tuple[int, ...]) -> str:
-        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-        return text.replace(self._prompt.delimiter, " ").strip()
 
 
 def _check(request: Propose) -> None:

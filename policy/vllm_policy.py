@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,9 @@ from mcts.types import Continuation, Proposal, Propose, Step, StepEnd, Ticket, U
 from policy import checkpoint
 from policy.adapter import Adapter, base_of
 from policy.prompts import PromptFormat
+from policy.token_states import TokenStates
 from policy.vllm_engine import engine_of
 from policy.vllm_settings import VllmSettings
-from policy.vocabulary import Vocabulary
-
-_REMEMBERED = 65_536
-_NEVER = -100.0
-"""Logit bias of tokens that are never sampled."""
 
 
 class VllmPolicy:
@@ -33,17 +28,11 @@ class VllmPolicy:
     """
 
     def __init__(self, path: Path, *, prompt: PromptFormat, settings: VllmSettings) -> None:
-        self._prompt = prompt
-        self._tokenizer = checkpoint.load_tokenizer(path)
-        config = checkpoint.load_config(path)
-        named = checkpoint.named_ends(path)
-        self._vocabulary = Vocabulary.of(self._tokenizer, prompt.delimiter, config.vocab_size, named)
-        self._max_positions = int(config.max_position_embeddings)
+        self._states = TokenStates.at(path, prompt)
         self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
-        self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, self._tokenizer))
         self._replies: Replies[Proposal] = Replies("policy=vllm")
         self._tokens_generated = 0
-        dtype = settings.dtype or str(config.dtype or "float32").removeprefix("torch.")
+        dtype = settings.dtype or str(checkpoint.load_config(path).dtype or "float32").removeprefix("torch.")
         base = base_of(path)
         adapter = Adapter.at(path)
         self._adapter = None if adapter is None else _as_request(adapter, self.fingerprint)
@@ -58,8 +47,7 @@ class VllmPolicy:
 
     def submit(self, ticket: Ticket, request: Propose) -> None:
         """Hand a request to the engine. Returns at once."""
-        prompt = self._encode(request.state.problem.question)
-        prefix = [*prompt, *(token for step in request.state.steps for token in step.token_ids)]
+        prefix = list(self._states.prefix(request.state))
         self.engine.soon(self._replies.answer(ticket, self._generate(ticket, request, prefix)))
 
     def poll(self, timeout_s: float) -> list[tuple[Ticket, Proposal]]:
@@ -78,19 +66,17 @@ class VllmPolicy:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        room = self._max_positions - len(prefix)
+        room = self._states.window - len(prefix)
         if room <= 0:
             return ((Step("", end=StepEnd.TRUNCATED),),) * request.width
-        words = self._vocabulary
-        stops = words.ends_step | words.ends_sequence if request.until is Until.STEP else words.ends_sequence
         sampling = SamplingParams(
             n=request.width if request.temperature > 0 else 1,
             temperature=request.temperature,
             # vLLM seeds the i-th of n siblings with seed + i; hashes are far apart.
             seed=request.seed >> 1,
             max_tokens=min(request.max_tokens, room),
-            stop_token_ids=sorted(stops),
-            logit_bias=dict.fromkeys(words.forbidden, _NEVER),
+            stop_token_ids=sorted(self._states.words.stops(request.until)),
+            logit_bias=self._states.bias,
             logprobs=0,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -103,11 +89,7 @@ class VllmPolicy:
     def _continuation(self, output: Any, until: Until) -> Continuation:
         ids = tuple(output.token_ids)
         logprobs = [of[token].logprob for token, of in zip(ids, output.logprobs, strict=True)]
-        return self._vocabulary.cut(ids, logprobs, until, self._text)
-
-    def _text(self, ids: tuple[int, ...]) -> str:
-        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-        return text.replace(self._prompt.delimiter, " ").strip()
+        return self._states.continuation(ids, logprobs, until)
 
 
 def _as_request(adapter: Adapter, fingerprint: str) -> Any:

@@ -52,6 +52,10 @@ class Vocabulary:
             frozenset(i for i in silent if isinstance(i, int) and i != last),
         )
 
+    def stops(self, until: Until) -> frozenset[int]:
+        """Tokens after which a continuation is over."""
+        return self.ends_step | self.ends_sequence if until is Until.STEP else self.ends_sequence
+
     def cut(
         self, ids: Sequence[int], logprobs: Sequence[float], until: Until, text: Callable[[tuple[int, ...]], str]
     ) -> Continuation:

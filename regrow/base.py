@@ -12,7 +12,6 @@ from mcts.errors import InputError
 from mcts.types import Problem, State, Step, StepEnd
 from policy import checkpoint
 from policy.base import PolicySize, create
-from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration
 from policy.prompts import PromptFormat
 from policy.train import TrainPolicy
@@ -50,7 +49,7 @@ def base_policy(config: Config, task: Task) -> Path:
 
 def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Example], list[Example]]:
     """Training and validation examples of the base policy's data: language and arithmetic, not planning."""
-    tokenizer = load_tokenizer(policy)
+    tokenizer = checkpoint.load_tokenizer(policy)
     demonstrations = task.demonstrations(base.demonstrations + base.validation, base.seed)
     examples = [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in demonstrations]
     return examples[base.validation :], examples[: base.validation]

@@ -115,10 +115,10 @@ def test_at_temperature_1_both_engines_draw_from_the_same_distribution(policy, f
 
 def test_what_says_nothing_is_never_sampled_and_a_full_window_is_told(policy):
     lines = [line for reply in replies(policy, [ask(width=60, temperature=2.0)]) for line in reply]
-    forbidden = policy._vocabulary.forbidden
+    forbidden = policy._states.words.forbidden
     assert forbidden
     assert not forbidden & {token for line in lines for step in line for token in step.token_ids}
-    long = PromptFormat().encode_steps(policy._tokenizer, ["a " * 40, "b " * 40], is_complete=False)
+    long = PromptFormat().encode_steps(policy._states._tokenizer, ["a " * 40, "b " * 40], is_complete=False)
     assert replies(policy, [ask(steps=long, width=2)]) == [((long[0].__class__("", end=StepEnd.TRUNCATED),),) * 2]
 
 
