@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -40,9 +40,13 @@ class Encoded:
     positions: tuple[int, ...]
 
     @property
-    def is_read(self) -> bool:
-        """Whether any prefix is read."""
-        return any(position != UNREAD for position in self.positions)
+    def reads(self) -> tuple[int, ...]:
+        """The positions that are read, each once, in order."""
+        return tuple(dict.fromkeys(position for position in self.positions if position != UNREAD))
+
+    def values(self, read: Mapping[int, float]) -> tuple[float, ...]:
+        """A value for every prefix, from what was `read` at each position; `UNKNOWN` where nothing is."""
+        return tuple(UNKNOWN if position == UNREAD else read[position] for position in self.positions)
 
 
 class Encoder(Protocol):

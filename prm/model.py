@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class VocabularyValueModel(PreTrainedModel):
         return values
 
 
-class StepModel(nn.Module):
+class StepModel(nn.Module, ABC):
     """What a scorer asks: one logit at every token, and the value it stands for.
 
     Attributes:
@@ -72,9 +73,9 @@ class StepModel(nn.Module):
         assert isinstance(body, PreTrainedModel)
         return body
 
+    @abstractmethod
     def head(self) -> Head:
         """What reads the last hidden state."""
-        raise NotImplementedError
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """[B, T] tokens to [B, T] values before the activation. Padding, if any, is on the right."""

@@ -15,7 +15,7 @@ import torch
 from mcts.errors import InputError
 from mcts.types import Score, Ticket, Values
 from prm.checkpoint import fingerprint, read_config, read_tokenizer
-from prm.encode import UNKNOWN, UNREAD, Encoded, Encoder
+from prm.encode import Encoded, Encoder
 from prm.formats import format_of
 from prm.model import StepModel
 
@@ -114,10 +114,10 @@ class HfScorer:
         by_length: dict[int, list[_Waiting]] = defaultdict(list)
         replies: list[tuple[Ticket, Values]] = []
         for item in waiting:
-            if item.encoded.is_read:
+            if item.encoded.reads:
                 by_length[self._padded(len(item.encoded.token_ids))].append(item)
             else:
-                replies.append((item.ticket, (UNKNOWN,) * len(item.encoded.positions)))
+                replies.append((item.ticket, item.encoded.values({})))
         batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length])]
         threads = torch.get_num_threads()
         try:
@@ -148,9 +148,6 @@ class HfScorer:
         logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
         replies = []
         for item, row in zip(rows, logits[: len(rows)], strict=True):
-            values = (
-                UNKNOWN if position == UNREAD else self._model.value(row[position])
-                for position in item.encoded.positions
-            )
-            replies.append((item.ticket, tuple(values)))
+            read = {position: self._model.value(row[position]) for position in item.encoded.reads}
+            replies.append((item.ticket, item.encoded.values(read)))
         return replies

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from prm.encode import UNREAD, Encoded
+from prm.encode import Encoded
 from prm.engine import Engine
 from prm.formats.format import Verdict
 
@@ -22,7 +22,7 @@ class Reading(Protocol):
     """Reads an engine. Works on the engine's loop only."""
 
     async def logits(self, encoded: Encoded) -> list[float]:
-        """The logit of every prefix that is read, in order."""
+        """The logit at every position that is read, in order."""
 
 
 class Pooled:
@@ -38,11 +38,11 @@ class Pooled:
         self._pooling = PoolingParams(task="token_classify", use_activation=False)
 
     async def logits(self, encoded: Encoded) -> list[float]:
-        """The logit of every prefix that is read, in order."""
+        """The logit at every position that is read, in order."""
         output = await self._engine.encode(list(encoded.token_ids), self._pooling.clone(), f"prm-{next(_numbers)}")
         logits = output.outputs.data.float()
         margins = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
-        return [float(margins[position]) for position in encoded.positions if position != UNREAD]
+        return [float(margins[position]) for position in encoded.reads]
 
 
 class NextWord:
@@ -57,8 +57,8 @@ class NextWord:
         self._known: OrderedDict[bytes, asyncio.Task[float]] = OrderedDict()
 
     async def logits(self, encoded: Encoded) -> list[float]:
-        """The logit of every prefix that is read, in order."""
-        asked = [self._ask(encoded.token_ids[: position + 1]) for position in encoded.positions if position != UNREAD]
+        """The logit at every position that is read, in order."""
+        asked = [self._ask(encoded.token_ids[: position + 1]) for position in encoded.reads]
         return list(await asyncio.gather(*asked))
 
     def _ask(self, prefix: tuple[int, ...]) -> asyncio.Task[float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mcts.replies import Replies
 from mcts.types import Score, Ticket, Values
 from prm.checkpoint import fingerprint, read_config, read_tokenizer
-from prm.encode import UNKNOWN, UNREAD, Encoded, check_length
+from prm.encode import Encoded, check_length
 from prm.engine import GENERATE, POOLING, StartEngine
 from prm.formats import format_of
 from prm.model import value_of
@@ -68,10 +68,6 @@ class VllmScorer:
     # --- on the engine's thread -------------------------------------------------------------------------------------
 
     async def _values(self, encoded: Encoded) -> Values:
-        if not encoded.is_read:
-            return (UNKNOWN,) * len(encoded.positions)
-        logits = iter(await self._reading.logits(encoded))
-        return tuple(
-            UNKNOWN if position == UNREAD else value_of(next(logits), self._activation)
-            for position in encoded.positions
-        )
+        logits = await self._reading.logits(encoded) if encoded.reads else []
+        read = (value_of(logit, self._activation) for logit in logits)
+        return encoded.values(dict(zip(encoded.reads, read, strict=True)))

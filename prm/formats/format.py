@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -60,8 +61,16 @@ class PublishedModel(StepModel):
         return self._head_of(self.network)
 
 
-class Published:
+class Published(ABC):
     """What the formats of others have in common: a head that gives a probability."""
+
+    @abstractmethod
+    def is_told_by(self, config: PreTrainedConfig) -> bool:
+        """Whether config.json alone tells that a checkpoint is of this format."""
+
+    def fits(self, config: PreTrainedConfig) -> bool:
+        """What config.json tells, and nothing else."""
+        return self.is_told_by(config)
 
     def activation(self, config: PreTrainedConfig) -> str:
         """A probability."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
@@ -41,12 +41,6 @@ class QwenPrmNetwork(Qwen2PreTrainedModel):
         )
         self.post_init()  # type: ignore[no-untyped-call]
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """[B, T] tokens to [B, T, 2] logits."""
-        body = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
-        logits: Tensor = self.score(body.last_hidden_state)
-        return logits
-
 
 class QwenPrm(Published):
     """Steps are read at their tag; the value is the softmax of the second class."""
@@ -54,10 +48,6 @@ class QwenPrm(Published):
     def is_told_by(self, config: PreTrainedConfig) -> bool:
         """By its architecture."""
         return architecture_of(config) == ARCHITECTURE
-
-    def fits(self, config: PreTrainedConfig) -> bool:
-        """With that architecture only."""
-        return self.is_told_by(config)
 
     def encoder(self, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> Encoder:
         """System prompt, question, and the steps with a tag after each."""

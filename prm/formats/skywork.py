@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
@@ -36,12 +36,6 @@ class SkyworkNetwork(Qwen2PreTrainedModel):
         self.v_head = nn.ModuleDict({"summary": nn.Linear(config.hidden_size, 1)})
         self.post_init()  # type: ignore[no-untyped-call]
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """[B, T] tokens to [B, T] logits."""
-        body = self.model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
-        logits: Tensor = self.v_head["summary"](body.last_hidden_state).squeeze(-1)
-        return logits
-
 
 class Skywork(Published):
     """Steps are read at the end of their line; the value is the sigmoid of the head."""
@@ -49,10 +43,6 @@ class Skywork(Published):
     def is_told_by(self, config: PreTrainedConfig) -> bool:
         """By its architecture."""
         return architecture_of(config) == ARCHITECTURE
-
-    def fits(self, config: PreTrainedConfig) -> bool:
-        """With that architecture only."""
-        return self.is_told_by(config)
 
     def encoder(self, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> Encoder:
         """A line for the question, and one for each step."""

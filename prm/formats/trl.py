@@ -26,10 +26,6 @@ class Trl(Published):
         """By two labels of tokens."""
         return architecture_of(config).endswith("ForTokenClassification") and config.num_labels == 2
 
-    def fits(self, config: PreTrainedConfig) -> bool:
-        """With two labels of tokens only."""
-        return self.is_told_by(config)
-
     def encoder(self, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> Encoder:
         """The question, and each step with the separator after it."""
         return PublishedEncoder(tokenizer, config, in_parts(tokenizer, "{question}", SEPARATOR), tag=SEPARATOR)
