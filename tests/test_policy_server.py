@@ -7,6 +7,7 @@ import threading
 import time
 from io import BytesIO
 
+import asking
 import pytest
 from fake_server import FakeServer, breaks_off, completed, cuts_a_chunk, hangs_up, says, stalls, status
 from fakes import TableScorer, assert_same_tree
@@ -49,12 +50,7 @@ def ask(width=1, until=Until.STEP, *, question="q", steps=(), temperature=1.0, m
 
 
 def replies(policy, *requests, patience_s=20.0):
-    for i, request in enumerate(requests):
-        policy.submit(Ticket("t", i), request)
-    arrived, end = {}, time.monotonic() + patience_s
-    while len(arrived) < len(requests) and time.monotonic() < end:
-        arrived |= {ticket.number: reply for ticket, reply in policy.poll(0.2)}
-    return [arrived[i] for i in range(len(requests))]
+    return asking.replies(policy, requests, patience_s)
 
 
 def refused_url():

@@ -10,18 +10,16 @@ import urllib.request
 from collections import Counter
 
 import pytest
+from asking import TINY, WORDS, ask, assert_alike_but_for_near_ties, replies
 
-from mcts.types import Problem, Propose, State, Step, StepEnd, Ticket, Until
-from policy.base import PolicySize, create
+from mcts.types import Step, StepEnd, Until
+from policy.base import create
 from policy.server_policy import ServerPolicy
 from policy.server_settings import ServerSettings
 from policy.transformers_policy import TransformersPolicy
 
 pytest.importorskip("vllm")
 pytest.importorskip("openai")
-WORDS = tuple("abcdefghij")
-TINY = PolicySize(hidden=128, layers=2, heads=4, intermediate=64, max_positions=64)
-NEAR_TIE = 1e-3
 START_S = 240.0
 TEMPLATE = (
     "{% for message in messages %}{{ message.content }}{% if message.role == 'user' %}{{ '\n' }}{% endif %}{% endfor %}"
@@ -83,35 +81,6 @@ def policy(request, url, folder):
 @pytest.fixture(scope="module")
 def twin(folder):
     return TransformersPolicy.load(folder)
-
-
-def ask(question="a b c", steps=(), *, width=1, until=Until.END, temperature=1.0, max_tokens=12, seed=5 << 40):
-    return Propose(State(Problem("p", question), tuple(steps)), width, until, temperature, max_tokens, seed)
-
-
-def replies(policy, requests, patience_s=60.0):
-    for i, request in enumerate(requests):
-        policy.submit(Ticket("t", i), request)
-    arrived, end = {}, time.monotonic() + patience_s
-    while len(arrived) < len(requests) and time.monotonic() < end:
-        arrived |= {ticket.number: reply for ticket, reply in policy.poll(1.0)}
-    return [arrived[i] for i in range(len(requests))]
-
-
-def assert_alike_but_for_near_ties(ours, theirs):
-    """Whether the same tokens were the most likely, with the same probabilities. Returns 1 where it was a near tie."""
-    flat = [
-        [pair for step in line for pair in zip(step.token_ids, step.logprobs, strict=True)] for line in (ours, theirs)
-    ]
-    for (token, logprob), (other, expected) in zip(*flat, strict=False):
-        if token != other:
-            assert logprob == pytest.approx(expected, abs=NEAR_TIE)
-            return 1
-        assert logprob == pytest.approx(expected, abs=1e-4)
-    assert [(step.text, step.token_ids, step.end) for step in ours] == [
-        (step.text, step.token_ids, step.end) for step in theirs
-    ]
-    return 0
 
 
 @pytest.mark.parametrize("until", Until)

@@ -10,22 +10,20 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from asking import TINY, WORDS, ask, assert_alike_but_for_near_ties, replies, tokens_of
 from scipy.stats import chi2_contingency
 
 from mcts.errors import InputError
 from mcts.seeds import seed_of
-from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
+from mcts.types import StepEnd, Until
 from policy import vllm_engine
-from policy.base import PolicySize, create
+from policy.base import create
 from policy.checkpoint import load_model
 from policy.prompts import PromptFormat
 from policy.transformers_policy import TransformersPolicy
 from policy.vllm_settings import VllmSettings
 
 pytest.importorskip("vllm")
-WORDS = tuple("abcdefghij")
-TINY = PolicySize(hidden=128, layers=2, heads=4, intermediate=64, max_positions=64)
-NEAR_TIE = 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -47,40 +45,11 @@ def load(path: Path):
     return VllmPolicy(path, prompt=PromptFormat(), settings=VllmSettings(max_num_seqs=64, enforce_eager=True))
 
 
-def ask(question="a b c", steps=(), *, width=1, until=Until.END, temperature=1.0, max_tokens=12, seed=5):
-    return Propose(State(Problem("p", question), tuple(steps)), width, until, temperature, max_tokens, seed)
-
-
-def replies(policy, requests, patience_s=60.0):
-    for i, request in enumerate(requests):
-        policy.submit(Ticket(f"t{time.monotonic_ns()}", i), request)
-    arrived, end = {}, time.monotonic() + patience_s
-    while len(arrived) < len(requests) and time.monotonic() < end:
-        arrived |= {ticket.number: reply for ticket, reply in policy.poll(1.0)}
-    return [arrived[i] for i in range(len(requests))]
-
-
-def tokens_of(line):
-    return [pair for step in line for pair in zip(step.token_ids, step.logprobs, strict=True)]
-
-
 def test_greedy_chains_are_those_of_transformers_but_for_near_ties(policy, folder):
     requests = [ask(f"{a} {b}", temperature=0.0, max_tokens=20) for a in WORDS for b in "abc"]
     twin = TransformersPolicy.load(folder)
-    ties = 0
-    for ours, theirs in zip(replies(policy, requests), replies(twin, requests), strict=True):
-        flat = [
-            [(t, p) for step in line[0] for t, p in zip(step.token_ids, step.logprobs, strict=True)]
-            for line in (ours, theirs)
-        ]
-        for (token, logprob), (other, expected) in zip(*flat, strict=False):
-            if token != other:  # both were within rounding of being the most likely
-                assert logprob == pytest.approx(expected, abs=NEAR_TIE)
-                ties += 1
-                break
-            assert logprob == pytest.approx(expected, abs=1e-4)
-        else:
-            assert [step.end for step in ours[0]] == [step.end for step in theirs[0]]
+    pairs = zip(replies(policy, requests), replies(twin, requests), strict=True)
+    ties = sum(assert_alike_but_for_near_ties(ours[0], theirs[0]) for ours, theirs in pairs)
     assert ties <= len(requests) // 10
 
 
