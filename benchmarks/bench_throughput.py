@@ -1,12 +1,13 @@
 """Is the engine as full under a search as under plain batch sampling?
 
     python benchmarks/bench_throughput.py policy.path=DIR prm.path=DIR [policy=vllm] [prm=vllm] [KEY=VALUE ...]
-        [--trees 16 64 256] [--strategies rollout_branching "puct in_flight=8"] [--rounds 3] [--write]
+        [--trees 16 64 256] [--strategies rollout_branching "puct in_flight=8"] [--refill 2] [--rounds 3] [--write]
 
-A search runs and its requests are kept. Then the same engines are given the same requests with nobody in between, all
-draws at once, then all scores at once: `raw` is the sum of the seconds. `raw, as wide` has no more draws in flight than
-the search had: what is lost by the width of the search and not by its scheduler. `in step` is the search with replies
-held back until every tree has its own: what asynchrony buys. All are interleaved, round by round; figures are medians.
+A search runs, with `--refill` problems for every tree at once, and its requests are kept. Then the same engines are
+given the same requests with nobody in between, all draws at once, then all scores at once: `raw` is the sum of the
+seconds. `raw, as wide` has no more draws in flight than the search had: what is lost by the width of the search and not
+by its scheduler. `in step` is the search with replies held back until every tree has its own: what asynchrony buys. All
+are interleaved, round by round; figures are medians.
 One JSON line a shape; `--write` puts them into `docs/performance.md`. Works unchanged on a GPU.
 """
 
@@ -87,8 +88,10 @@ class Watched:
         return replies
 
 
-def search(config: Config, queries: Sequence[Query], policy: Watched, scorer: Watched) -> tuple[float, float]:
-    """Seconds of a search, and those of them that went into tree work."""
+def search(
+    config: Config, queries: Sequence[Query], trees: int, policy: Watched, scorer: Watched
+) -> tuple[float, float]:
+    """Seconds of a search of so many trees at once, and those of them that went into tree work."""
     inside = 0.0
     perform = mcts.scheduler.perform
 
@@ -103,7 +106,7 @@ def search(config: Config, queries: Sequence[Query], policy: Watched, scorer: Wa
     try:
         limits = config.scheduler
         scheduler = Scheduler(
-            policy, scorer, max_depth=limits.max_depth, max_tokens=limits.max_tokens, trees_at_once=len(queries)
+            policy, scorer, max_depth=limits.max_depth, max_tokens=limits.max_tokens, trees_at_once=trees
         )
         start = time.perf_counter()
         for _ in scheduler.run(queries):
@@ -128,9 +131,9 @@ def raw(engine: Engine, requests: Sequence[Any], width: int | None = None) -> fl
 class Shape:
     """One strategy with one number of trees: seconds of every part, round by round."""
 
-    def __init__(self, config: Config, strategy: Strategy, problems: Sequence[GradedProblem]) -> None:
+    def __init__(self, config: Config, strategy: Strategy, problems: Sequence[GradedProblem], trees: int) -> None:
         budget = budget_of(config.budget, "budget")
-        self.config, self.trees, self.strategy = config, len(problems), strategy.name
+        self.config, self.trees, self.strategy = config, trees, strategy.name
         self.queries = [strategy.query(one.problem, budget, 0, "throughput") for one in problems]
         self.seconds: dict[str, list[float]] = {}
         self.tokens = 0
@@ -140,17 +143,18 @@ class Shape:
         """A round."""
         drawn, scored = Watched(policy), Watched(scorer)
         before, prompts, cached = policy.tokens_generated, *cache_of(policy)
-        seconds, tree = search(self.config, self.queries, drawn, scored)
+        seconds, tree = search(self.config, self.queries, self.trees, drawn, scored)
         self.tokens = policy.tokens_generated - before
         prompts, cached = cache_of(policy)[0] - prompts, cache_of(policy)[1] - cached
         self.cached = cached / prompts if prompts else None
         generation, scoring = raw(policy, drawn.asked), raw(scorer, scored.asked)
-        in_step, _ = search(self.config, self.queries, Watched(policy, in_step=True), Watched(scorer, in_step=True))
+        in_step = [Watched(engine, in_step=True) for engine in (policy, scorer)]
+        seconds_in_step, _ = search(self.config, self.queries, self.trees, *in_step)
         for name, value in {
             "search": seconds,
             "raw": generation + scoring,
             "raw, as wide": raw(policy, drawn.asked, drawn.widest) + scoring,
-            "in step": in_step,
+            "in step": seconds_in_step,
             "raw scoring": scoring,
             "policy": drawn.seconds,
             "scorer": scored.seconds,
@@ -190,11 +194,15 @@ def measure(config: Config, settings: argparse.Namespace) -> list[Shape]:
         raise InputError("bench_throughput: expected policy.path=DIR and prm.path=DIR, the models of a run")
     check_choices(config)
     task = task_of(config)
-    problems = task.problems(Split.TEST, max(settings.trees), seed=0)
+    problems = task.problems(Split.TEST, settings.refill * max(settings.trees), seed=0)
     strategies = [strategy_of(node, config, task) for node in search_nodes(settings.strategies)]
     policy, scorer = policy_of(config, Path(config.policy.path)), scorer_of(config, Path(config.prm.path))
-    Shape(config, strategies[0], problems[: min(settings.trees)]).run(policy, scorer)
-    shapes = [Shape(config, strategy, problems[:trees]) for strategy in strategies for trees in settings.trees]
+    Shape(config, strategies[0], problems[: min(settings.trees)], min(settings.trees)).run(policy, scorer)
+    shapes = [
+        Shape(config, strategy, problems[: settings.refill * trees], trees)
+        for strategy in strategies
+        for trees in settings.trees
+    ]
     for _ in range(settings.rounds):
         for shape in shapes:
             shape.run(policy, scorer)
@@ -205,6 +213,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trees", type=int, nargs="+", default=[16, 64, 256])
+    parser.add_argument("--refill", type=int, default=2, help="problems for every tree in flight")
     parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true")

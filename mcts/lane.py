@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from mcts.ports import Policy, StepScorer
 from mcts.types import Proposal, Propose, Score, Ticket, Values
@@ -32,12 +33,17 @@ class Lane:
     """Requests on their way through one engine."""
 
     engine: Policy | StepScorer
+    pace_s: float = 0.0
     _waiting: dict[Ticket, Waiting] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
         """Whether a reply is still to come."""
         return bool(self._waiting)
+
+    def __len__(self) -> int:
+        """Requests in flight."""
+        return len(self._waiting)
 
     def ask(self, ticket: Ticket, request: Propose | Score, waiting: Waiting) -> None:
         """Hand the engine a request."""
@@ -46,19 +52,27 @@ class Lane:
 
     def poll(self, timeout_s: float) -> Iterator[tuple[Ticket, Waiting, Proposal | Values]]:
         """Replies that are there, after `timeout_s` seconds at most, and who waits for them."""
-        for ticket, reply in self.engine.poll(timeout_s):
+        start = perf_counter()
+        replies = self.engine.poll(timeout_s)
+        if timeout_s > 0:
+            self.pace_s = perf_counter() - start
+        for ticket, reply in replies:
             yield ticket, self._waiting.pop(ticket), reply
 
 
 def poll(lanes: Iterable[Lane]) -> list[tuple[Ticket, Waiting, Proposal | Values]]:
-    """What has arrived in any lane; where nothing has, what the first lane that answers brings.
+    """What has arrived in any lane; where nothing has, what the first lane that answers brings, the fullest one first.
 
-    Lanes in process compute when they are waited for, so scorers go first: they are quick and fill the policy's batch.
+    A lane in process computes when it is waited for, better a full batch than a small one. So it fills up while another
+    lane is fuller, for as long as its own work lasts at most: waiting never costs more than what it may save.
     """
-    busy = [lane for lane in lanes if lane.is_busy]
-    arrived = [reply for lane in busy for reply in lane.poll(0.0)]
-    for lane in busy:
-        if arrived:
-            break
-        arrived.extend(lane.poll(POLL_S if len(busy) == 1 else GLANCE_S))
-    return arrived
+    busy = sorted((lane for lane in lanes if lane.is_busy), key=len, reverse=True)
+    if len(busy) == 1:
+        return list(busy[0].poll(POLL_S))
+    deadline = perf_counter() + max((lane.pace_s for lane in busy[1:]), default=0.0)
+    while True:
+        arrived = [reply for lane in busy for reply in lane.poll(0.0)]
+        for lane in busy if perf_counter() >= deadline else busy[:1]:
+            arrived = arrived or list(lane.poll(GLANCE_S))
+        if arrived or not busy:
+            return arrived

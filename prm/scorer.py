@@ -19,12 +19,16 @@ from prm.encode import Encoded, Encoder
 from prm.formats import format_of
 from prm.model import StepModel
 
-MIN_ROWS = 16
-"""Matrix kernels take another path for the few rows of a small batch, with other last bits; no pass has fewer rows."""
+MIN_TOKENS = 128
+"""Matrix kernels take another path for the few rows of a small batch, with other last bits. To them a token is a
+row; no pass has fewer."""
 
 LENGTH_BLOCK = 8
 """Every row is filled up to a multiple of so many tokens. Attention over an odd length lies at another alignment in
 another place of the batch: on an AMD EPYC with MKL, lengths of 5 to 11 were seen to differ by some 1e-7."""
+
+MIN_ROWS = MIN_TOKENS // LENGTH_BLOCK
+"""Rows of the smallest pass over the shortest solutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class HfScorer:
         encoder: The model's input format.
         fingerprint: Digest of what decides a reply.
         batch_rows: Most rows in one forward pass.
+        threads: Passes at once on a CPU; None is torch's number.
 
     Raises:
         ValueError: `batch_rows` is below `MIN_ROWS`.
@@ -59,6 +64,7 @@ class HfScorer:
         fingerprint: str,
         *,
         batch_rows: int = 256,
+        threads: int | None = None,
     ) -> None:
         if batch_rows < MIN_ROWS:
             raise InputError(f"PRM batch_rows={batch_rows}: expected at least {MIN_ROWS}")
@@ -68,13 +74,21 @@ class HfScorer:
         self._batch_rows = batch_rows
         self._device = next(model.parameters()).device
         self._longest = getattr(model.network.config, "max_position_embeddings", None)
-        self._passes = torch.get_num_threads() if self._device.type == "cpu" else 1
+        self._passes = (threads or torch.get_num_threads()) if self._device.type == "cpu" else 1
         self._pool = ThreadPoolExecutor(self._passes, thread_name_prefix="prm")
         self._waiting: list[_Waiting] = []
         self._tokens_scored = 0
 
     @classmethod
-    def load(cls, path: Path, *, format: str | None = None, batch_rows: int = 256, device: str = "cpu") -> Self:
+    def load(
+        cls,
+        path: Path,
+        *,
+        format: str | None = None,
+        batch_rows: int = 256,
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> Self:
         """Read a model directory.
 
         Args:
@@ -88,7 +102,8 @@ class HfScorer:
         how = format_of(format, config)
         model = how.load(path, tokenizer).to(device)
         settings = () if format is None else (format,)
-        return cls(model, how.encoder(tokenizer, config), fingerprint(path, *settings), batch_rows=batch_rows)
+        encoder, digest = how.encoder(tokenizer, config), fingerprint(path, *settings)
+        return cls(model, encoder, digest, batch_rows=batch_rows, threads=threads)
 
     @property
     def fingerprint(self) -> str:
@@ -118,7 +133,7 @@ class HfScorer:
                 by_length[self._padded(len(item.encoded.token_ids))].append(item)
             else:
                 replies.append((item.ticket, item.encoded.values({})))
-        batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length])]
+        batches = [batch for length in sorted(by_length) for batch in self._split(by_length[length], length)]
         threads = torch.get_num_threads()
         try:
             replies += [reply for scored in self._pool.map(self._score, batches) for reply in scored]
@@ -132,9 +147,9 @@ class HfScorer:
         whole = -(-length // LENGTH_BLOCK) * LENGTH_BLOCK
         return whole if self._longest is None else max(length, min(whole, self._longest))
 
-    def _split(self, rows: list[_Waiting]) -> list[list[_Waiting]]:
-        """Batches of rows of equal padded length: enough to occupy every thread, none too large."""
-        share = max(MIN_ROWS, math.ceil(len(rows) / self._passes))
+    def _split(self, rows: list[_Waiting], length: int) -> list[list[_Waiting]]:
+        """Batches of rows of equal padded length: enough to occupy every thread, none too small or too large."""
+        share = max(_fewest(length), math.ceil(len(rows) / self._passes) + 1)
         size = min(share, self._batch_rows) - 1
         return [rows[start : start + size] for start in range(0, len(rows), size)]
 
@@ -144,10 +159,15 @@ class HfScorer:
         torch.set_num_threads(1)
         length = self._padded(len(rows[0].encoded.token_ids))
         tokens = [ids + ids[-1:] * (length - len(ids)) for ids in (item.encoded.token_ids for item in rows)]
-        tokens += tokens[-1:] * max(1, MIN_ROWS - len(tokens))
+        tokens += tokens[-1:] * max(1, _fewest(length) - len(tokens))
         logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
         replies = []
         for item, row in zip(rows, logits[: len(rows)], strict=True):
             read = {position: self._model.value(row[position]) for position in item.encoded.reads}
             replies.append((item.ticket, item.encoded.values(read)))
         return replies
+
+
+def _fewest(length: int) -> int:
+    """Rows that a pass over so long solutions has at least."""
+    return max(2, -(-MIN_TOKENS // length))

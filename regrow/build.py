@@ -174,9 +174,13 @@ def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     if config.prm.engine == "vllm":
         return _vllm_scorer(config, path)
+    import torch
+
     from prm.scorer import HfScorer
 
-    return HfScorer.load(path, format=config.prm.format, batch_rows=config.prm.batch_rows)
+    # vLLM's engine computes meanwhile, and keeps a core busy.
+    threads = max(1, torch.get_num_threads() - 1) if config.policy.engine == "vllm" else None
+    return HfScorer.load(path, format=config.prm.format, batch_rows=config.prm.batch_rows, threads=threads)
 
 
 def _vllm_scorer(config: Config, path: Path) -> StepScorer:

@@ -107,6 +107,18 @@ def test_a_value_is_bit_equal_alone_in_any_company_at_any_place_and_on_any_numbe
         assert score(scorer, states) == [together[item] for item in states]
 
 
+@pytest.mark.parametrize("steps", [4, 11, 18, 24])
+def test_a_longer_solution_needs_less_company_to_be_exact(either_head, threads, steps):
+    rng = random.Random(0)
+    states = [state("a b c", *rng.choices(WORDS, k=steps)) for _ in range(80)]
+    threads(1)
+    scorer = HfScorer.load(either_head)
+    together = dict(zip(states, score(scorer, states), strict=True))
+    for size in range(1, 20):
+        company = rng.sample(states, size)
+        assert score(scorer, company) == [together[item] for item in company]
+
+
 def test_inputs_of_a_single_token_are_exact_too(folder, threads):
     create(folder / "policy", folder / "short", activation="sigmoid", seed=1, template="{question}")
     threads(1)
