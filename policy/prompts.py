@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,36 +18,72 @@ QUESTION = "{question}"
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """How a question is put to the policy, and what ends a step.
+    r"""How a question is put to the policy, what ends a step, and what ends a solution.
 
     A state is the prompt's token ids followed by every step's own; a step's ids include the token that ended it.
 
     Attributes:
-        template: Text with the place of the question; other braces are left alone.
+        template: Text with the place of the question; other braces are left alone. Examples for a few-shot prompt
+            stand before the question.
         delimiter: Text that ends a step.
+        chat: Whether the policy is asked as an assistant, in the words of its tokenizer's chat template.
+        system: The system message of a chat; None leaves it to the chat template.
+        final: Regular expression: the first step in which it is found completes the solution. None leaves that to the
+            end of sequence.
+        stop: Texts with which a policy that does not end by itself begins something new, such as the next question of
+            a few-shot prompt: a solution is complete before the first of them.
     """
 
     template: str = QUESTION + "\n"
     delimiter: str = "\n"
+    chat: bool = False
+    system: str | None = None
+    final: str | None = None
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stop", tuple(self.stop))
         if QUESTION not in self.template:
             raise InputError(f"prompt template {self.template!r}: expected the place of the question, {QUESTION}")
         if not self.delimiter:
             raise InputError("prompt delimiter: is empty, expected the text that ends a step")
+        if self.system is not None and not self.chat:
+            raise InputError("prompt system: is for chat prompts, expected chat=true beside it")
+        if "" in self.stop:
+            raise InputError("prompt stop: an empty text, expected what begins something new")
+        try:
+            re.compile(self.final or "")
+        except re.error as error:
+            raise InputError(f"prompt final {self.final!r}: {error}, expected a regular expression") from error
 
     def render(self, question: str) -> str:
-        """The prompt as text."""
+        """The prompt as text; of a chat, the user's message."""
         return self.template.replace(QUESTION, question)
+
+    def messages(self, question: str) -> list[dict[str, str]]:
+        """The prompt as the messages of a chat, `role` and `content` each."""
+        said = [] if self.system is None else [{"role": "system", "content": self.system}]
+        return [*said, {"role": "user", "content": self.render(question).strip()}]
+
+    def is_last(self, step: str) -> bool:
+        """Whether a step completes the solution by what it says."""
+        return self.final is not None and re.search(self.final, step) is not None
 
     def encode_prompt(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         """The prompt's token ids.
 
         Raises:
-            InputError: The question has words that the tokenizer does not know.
+            InputError: The question has words that the tokenizer does not know, or a chat's tokenizer has no template.
         """
-        prompt = self.render(question)
-        token_ids = tuple(tokenizer(prompt)["input_ids"])
+        if self.chat:
+            if not tokenizer.chat_template:
+                raise InputError("policy tokenizer: has no chat template, expected one or prompt.chat=false")
+            messages = self.messages(question)
+            prompt = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+            token_ids = tuple(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+        else:
+            prompt = self.render(question)
+            token_ids = tuple(tokenizer(prompt)["input_ids"])
         _refuse_unknown(tokenizer, prompt, token_ids)
         return token_ids
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mcts.types import Outcome, Problem
 
@@ -53,29 +53,20 @@ class ValuedSteps:
 
 
 class Task(Protocol):
-    """A family of problems with exact verification."""
+    """A family of problems with verification."""
 
     name: str
     is_checkable: bool
     """Whether `check` can judge from the problem alone; if not, search works with hidden outcomes."""
 
-    def words(self) -> tuple[str, ...]:
-        """Every word that questions and steps are made of: the embedded tokenizer's vocabulary."""
-
     def parse(self, question: str) -> str:
         """The question in canonical form. Raises `ValueError` saying what was expected."""
 
     def problems(self, split: Split, count: int, seed: int) -> list[GradedProblem]:
-        """`count` distinct problems of `split`, the same for the same seed."""
-
-    def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
-        """Base-policy data on training problems: the language and arithmetic of the task, not its planning."""
-
-    def valued_steps(self, problems: Sequence[GradedProblem], seed: int) -> list[ValuedSteps]:
-        """PRM 0 data (the paper's D_V0): prefixes of known solutions at k/K, and corrupted steps."""
+        """`count` distinct problems of `split`, the same for the same seed. Raises `ValueError` if there are fewer."""
 
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
-        """Judge a complete solution against the gold answer."""
+        """Judge a complete solution against the gold answer. May be called from several threads at once."""
 
     def check(self, problem: Problem, steps: Sequence[str]) -> bool:
         """Judge a complete solution from the problem alone; only where `is_checkable`."""
@@ -83,8 +74,22 @@ class Task(Protocol):
     def answer(self, steps: Sequence[str]) -> str | None:
         """What a solution answers, in a form in which equal answers are equal; None if it has no answer."""
 
-    def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
-        """The exact values and reachability of every step of any (also wrong) solution; None if not known."""
-
     def canonical(self, steps: Sequence[str]) -> str:
         """A key that is equal for solutions that differ only in form (order of independent steps, operands)."""
+
+
+@runtime_checkable
+class EmbeddedTask(Task, Protocol):
+    """A task that needs nothing from outside: it makes its problems, teaches a base policy, and knows the truth."""
+
+    def words(self) -> tuple[str, ...]:
+        """Every word that questions and steps are made of: the embedded tokenizer's vocabulary."""
+
+    def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
+        """Base-policy data on training problems: the language and arithmetic of the task, not its planning."""
+
+    def valued_steps(self, problems: Sequence[GradedProblem], seed: int) -> list[ValuedSteps]:
+        """PRM 0 data (the paper's D_V0): prefixes of known solutions at k/K, and corrupted steps."""
+
+    def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
+        """The exact values and reachability of every step of any (also wrong) solution; None if not known."""
