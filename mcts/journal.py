@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from zlib import crc32
 
 from mcts.errors import InputError
@@ -34,6 +34,28 @@ def digest_of(fingerprint: str, request: Propose | Score) -> str:
 
 def _spell(state: State) -> bytes:
     return json.dumps([state.problem.question, [(s.text, s.token_ids, s.end) for s in state.steps]]).encode()
+
+
+class Recorder(Protocol):
+    """What a scheduler needs of a journal, or of several; see `Journal`."""
+
+    def recorded(self, ticket: Ticket, digest: str, asked: Propose | Score) -> Proposal | Values | None:
+        """The recorded reply to `asked`, or None if there is none yet."""
+
+    def holds(self, ticket: Ticket) -> bool:
+        """Whether there is a record of `ticket` that was not replayed yet."""
+
+    def is_stop(self, ticket: Ticket) -> bool:
+        """Whether the clock stopped a search before `ticket`."""
+
+    def append_stop(self, ticket: Ticket) -> None:
+        """Record that the clock stopped a search before `ticket`."""
+
+    def append(self, ticket: Ticket, digest: str, reply: Proposal | Values) -> None:
+        """Record a reply."""
+
+    def flush(self) -> None:
+        """Hand what was appended to the operating system."""
 
 
 class Journal:

@@ -14,7 +14,7 @@ from typing import cast
 
 from mcts.aggregate import aggregated
 from mcts.forest import Forest
-from mcts.journal import Journal, digest_of
+from mcts.journal import Recorder, digest_of
 from mcts.lane import Lane, Waiting, poll
 from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
@@ -59,7 +59,7 @@ class Scheduler:
         max_depth: int = 16,
         max_tokens: int = 256,
         trees_at_once: int = 256,
-        journal: Journal | None = None,
+        journal: Recorder | None = None,
     ) -> None:
         if trees_at_once < 1:
             raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")

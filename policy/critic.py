@@ -58,10 +58,10 @@ class SelfCritic:
         cls,
         path: Path,
         asked: CriticFormat,
-        prompt: PromptFormat = PromptFormat(),  # noqa: B008 - frozen
+        prompt: PromptFormat,
     ) -> SelfCritic:
         """The critic of a policy's directory. Raises `InputError` if it cannot be asked."""
-        parts = (checkpoint.digest(path, prompt.template, prompt.delimiter), asked.question, asked.yes, asked.no)
+        parts = (checkpoint.digest(path, prompt.key), asked.question, asked.yes, asked.no)
         return cls(
             checkpoint.load_model(path, attention="eager"),
             checkpoint.load_tokenizer(path),

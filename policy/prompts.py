@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from mcts.errors import InputError
-from mcts.types import Step, StepEnd
+from mcts.types import Continuation, Step, StepEnd
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -56,6 +57,11 @@ class PromptFormat:
         except re.error as error:
             raise InputError(f"prompt final {self.final!r}: {error}, expected a regular expression") from error
 
+    @property
+    def key(self) -> str:
+        """All that it says, as text: part of an engine's fingerprint."""
+        return json.dumps(asdict(self))
+
     def render(self, question: str) -> str:
         """The prompt as text; of a chat, the user's message."""
         return self.template.replace(QUESTION, question)
@@ -64,6 +70,17 @@ class PromptFormat:
         """The prompt as the messages of a chat, `role` and `content` each."""
         said = [] if self.system is None else [{"role": "system", "content": self.system}]
         return [*said, {"role": "user", "content": self.render(question).strip()}]
+
+    def example(self, question: str, steps: Sequence[str]) -> dict[str, Any]:
+        """A solution to learn from, as trainers take it: `prompt` and `completion`, texts or a chat's messages."""
+        solution = self.delimiter.join(steps)
+        if self.chat:
+            return {"prompt": self.messages(question), "completion": [{"role": "assistant", "content": solution}]}
+        return {"prompt": self.render(question), "completion": solution}
+
+    def before_stop(self, text: str) -> str:
+        """The text before the first of the `stop` texts."""
+        return min((text.partition(stop)[0] for stop in self.stop), key=len, default=text).strip()
 
     def is_last(self, step: str) -> bool:
         """Whether a step completes the solution by what it says."""
@@ -116,6 +133,22 @@ class PromptFormat:
             last = encoded[-1]
             encoded[-1] = Step(last.text, (*last.token_ids, eos_of(tokenizer)), end=StepEnd.FINAL)
         return tuple(encoded)
+
+
+def ended(steps: Continuation, prompt: PromptFormat) -> Continuation:
+    """A continuation that is over with the first step that completes its solution by what it says.
+
+    What was sampled beyond, without a stop for it, belongs to that step; its text ends before a text of `prompt.stop`.
+    """
+    for i, step in enumerate(steps):
+        if not (prompt.is_last(step.text) or any(stop in step.text for stop in prompt.stop)):
+            continue
+        rest = steps[i:]
+        text = prompt.before_stop(prompt.delimiter.join(one.text for one in rest))
+        ids = tuple(token for one in rest for token in one.token_ids)
+        logprobs = tuple(logprob for one in rest for logprob in one.logprobs)
+        return (*steps[:i], Step(text, ids, logprobs, StepEnd.FINAL))
+    return steps
 
 
 def eos_of(tokenizer: PreTrainedTokenizerBase) -> int:

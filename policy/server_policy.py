@@ -53,7 +53,7 @@ class ServerPolicy:
         InputError: The server cannot be reached, or does not serve the model.
     """
 
-    def __init__(self, path: Path | None, settings: ServerSettings) -> None:
+    def __init__(self, path: Path | None, settings: ServerSettings, prompt: PromptFormat) -> None:
         self._endpoints = endpoints_of(settings)
         self._replies: Replies[Proposal] = Replies(_ENGINE)
         self._tokens_generated = 0
@@ -62,9 +62,8 @@ class ServerPolicy:
         except RefusedError as error:
             raise InputError(f"{_ENGINE}: {first_line(error)}") from error
         self._model = str(served["id"])
-        prompt = PromptFormat(settings.template, settings.delimiter)
         decisive = {name: value for name, value in asdict(settings).items() if name not in REACHING}
-        told = json.dumps([decisive, self._model, served.get("root")])
+        told = json.dumps([decisive, prompt.key, self._model, served.get("root")])
         self._dialect: Dialect
         if path is not None and settings.api == COMPLETIONS:
             self._dialect = TokenDialect(path, prompt, served.get("max_model_len"))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-from policy.prompts import QUESTION
 
 COMPLETIONS, CHAT = "completions", "chat"
 REACHING = ("urls", "key_env", "timeout_s", "attempts", "concurrency", "rest_s", "rest_max_s")
@@ -15,16 +12,12 @@ REACHING = ("urls", "key_env", "timeout_s", "attempts", "concurrency", "rest_s",
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    r"""An endpoint that speaks the OpenAI protocol, or several that serve the same model.
+    """An endpoint that speaks the OpenAI protocol, or several that serve the same model.
 
     Attributes:
         urls: Bases, `/v1` included; the one with the fewest requests open is asked.
         model: As the server names it; None takes its only one.
         api: `completions` continues a text or token ids; `chat` continues an assistant's message.
-        template: Text with the place of the question.
-        delimiter: Text that ends a step.
-        final: Regular expression: a step in which it is found completes a solution, where a server does not tell
-            whether it stopped at a delimiter or at the end of sequence.
         logprobs: Whether tokens are asked for with their log-probabilities. Without them each continuation is a
             request of its own, so that its tokens are counted.
         key_env: Environment variable that holds the key; None, or one that is not set, sends none.
@@ -38,9 +31,6 @@ class ServerSettings:
     urls: tuple[str, ...] = ("http://127.0.0.1:8000/v1",)
     model: str | None = None
     api: str = COMPLETIONS
-    template: str = QUESTION + "\n"
-    delimiter: str = "\n"
-    final: str = r"\\boxed\{"
     logprobs: bool = True
     key_env: str | None = "OPENAI_API_KEY"
     timeout_s: float = 120.0
@@ -63,7 +53,3 @@ class ServerSettings:
             raise ValueError(f"api={self.api}, expected {COMPLETIONS} or {CHAT}")
         if min(self.timeout_s, self.attempts, self.concurrency, self.rest_s, self.rest_max_s) <= 0:
             raise ValueError(f"expected positive times, attempts and concurrency, got {self}")
-        try:
-            re.compile(self.final)
-        except re.error as error:
-            raise ValueError(f"final={self.final}: {error}, expected a regular expression") from error

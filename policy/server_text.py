@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 from mcts.types import Continuation, Propose, State, Step, StepEnd, Until
 from policy.endpoints import BadReplyError, Fields
-from policy.prompts import PromptFormat
+from policy.prompts import PromptFormat, ended
 from policy.server_settings import CHAT, ServerSettings
 
 _CUT_SHORT = ("length", "content_filter")
@@ -45,7 +44,6 @@ class TextDialect:
         self._prompt = prompt
         self._is_chat = settings.api == CHAT
         self._logprobs = settings.logprobs
-        self._final = re.compile(settings.final)
         self._tells_ids = tells_ids
         self.path = "/chat/completions" if self._is_chat else "/completions"
 
@@ -53,8 +51,9 @@ class TextDialect:
         """The part of a request that says what is continued, and how far."""
         state = request.state
         body: dict[str, Any] = self._messages(state) if self._is_chat else {"prompt": self._text(state)}
-        if request.until is Until.STEP:
-            body["stop"] = [self._prompt.delimiter]
+        stop = [*([self._prompt.delimiter] if request.until is Until.STEP else []), *self._prompt.stop]
+        if stop:
+            body["stop"] = stop
         if self._logprobs:
             body["logprobs"] = True if self._is_chat else 1
         if self._tells_ids:
@@ -79,7 +78,8 @@ class TextDialect:
                 told = logprobs if len(logprobs) == len(part) else ()
                 steps.append(Step(piece if piece.strip() else "", tuple(token.id for token in part), told))
         last = steps.pop() if steps else Step("")
-        return (*steps, Step(last.text, last.token_ids, last.logprobs, self._end(choice, reply, until, text)))
+        whole = (*steps, Step(last.text, last.token_ids, last.logprobs, self._end(choice, reply, until, text)))
+        return ended(whole, self._prompt)
 
     # --- there ------------------------------------------------------------------------------------------------------
 
@@ -90,11 +90,11 @@ class TextDialect:
         return "".join(step.text + self._prompt.delimiter for step in steps)
 
     def _messages(self, state: State) -> dict[str, Any]:
-        asked = {"role": "user", "content": self._prompt.render(state.problem.question).strip()}
+        asked = self._prompt.messages(state.problem.question)
         if not state.steps:
-            return {"messages": [asked]}
+            return {"messages": asked}
         said = {"role": "assistant", "content": self._spelt(state.steps)}
-        return {"messages": [asked, said], "continue_final_message": True, "add_generation_prompt": False}
+        return {"messages": [*asked, said], "continue_final_message": True, "add_generation_prompt": False}
 
     # --- and back ---------------------------------------------------------------------------------------------------
 
@@ -110,10 +110,11 @@ class TextDialect:
         for fields in (choice, reply):
             for name in _STOPPED_BY:
                 if name in fields:
-                    return StepEnd.DELIMITER if isinstance(fields[name], str) and fields[name] else StepEnd.FINAL
+                    is_step = isinstance(fields[name], str) and fields[name] not in ("", *self._prompt.stop)
+                    return StepEnd.DELIMITER if is_step else StepEnd.FINAL
         if not text.strip():
             return StepEnd.TRUNCATED  # nothing was said, and nothing says that this is the end
-        return StepEnd.FINAL if self._final.search(text) else StepEnd.DELIMITER
+        return StepEnd.FINAL if self._prompt.is_last(text) else StepEnd.DELIMITER
 
 
 def told_tokens(choice: Fields, text: str, reply: Fields) -> list[Token]:

@@ -43,6 +43,7 @@ class TokenDialect:
             "stop_token_ids": sorted(self._states.words.stops(request.until)),
             "logit_bias": {str(token): bias for token, bias in self._states.bias.items()},
             "logprobs": 0,
+            **({"stop": list(self._states.stop)} if self._states.stop else {}),
             "return_token_ids": True,
             "return_tokens_as_token_ids": True,
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from mcts.types import Continuation, State, Until
 from policy import checkpoint
-from policy.prompts import PromptFormat
+from policy.prompts import PromptFormat, ended
 from policy.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TokenStates:
         self.words = words
         self.window = window
         self._tokenizer = tokenizer
-        self._delimiter = prompt.delimiter
+        self._prompt = prompt
         self._encode = lru_cache(_REMEMBERED)(partial(prompt.encode_prompt, tokenizer))
         self._text = lru_cache(_REMEMBERED)(self._decode)
 
@@ -46,6 +46,11 @@ class TokenStates:
         return cls(tokenizer, prompt, words, int(config.max_position_embeddings))
 
     @property
+    def stop(self) -> tuple[str, ...]:
+        """Texts that end a solution, for engines that look out for them."""
+        return self._prompt.stop
+
+    @property
     def bias(self) -> dict[int, float]:
         """Logit biases that keep what is forbidden from being sampled."""
         return dict.fromkeys(self.words.forbidden, _NEVER)
@@ -55,9 +60,9 @@ class TokenStates:
         return (*self._encode(state.problem.question), *(token for step in state.steps for token in step.token_ids))
 
     def continuation(self, ids: Sequence[int], logprobs: Sequence[float], until: Until) -> Continuation:
-        """What was sampled, cut into steps."""
-        return self.words.cut(ids, logprobs, until, self._text)
+        """What was sampled, cut into steps; over with the first that completes the solution by what it says."""
+        return ended(self.words.cut(ids, logprobs, until, self._text), self._prompt)
 
     def _decode(self, ids: tuple[int, ...]) -> str:
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
-        return text.replace(self._delimiter, " ").strip()
+        return text.replace(self._prompt.delimiter, " ").strip()

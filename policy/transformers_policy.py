@@ -92,7 +92,7 @@ class TransformersPolicy:
             checkpoint.load_tokenizer(path),
             prompt=prompt,
             batch_rows=batch_rows,
-            fingerprint=checkpoint.digest(path, prompt.template, prompt.delimiter),
+            fingerprint=checkpoint.digest(path, prompt.key),
         )
 
     @property

@@ -29,7 +29,7 @@ class VllmPolicy:
 
     def __init__(self, path: Path, *, prompt: PromptFormat, settings: VllmSettings) -> None:
         self._states = TokenStates.at(path, prompt)
-        self.fingerprint = checkpoint.digest(path, prompt.template, prompt.delimiter, "vllm", repr(settings))
+        self.fingerprint = checkpoint.digest(path, prompt.key, "vllm", repr(settings))
         self._replies: Replies[Proposal] = Replies("policy=vllm")
         self._tokens_generated = 0
         dtype = settings.dtype or str(checkpoint.load_config(path).dtype or "float32").removeprefix("torch.")
@@ -76,9 +76,10 @@ class VllmPolicy:
             seed=request.seed >> 1,
             max_tokens=min(request.max_tokens, room),
             stop_token_ids=sorted(self._states.words.stops(request.until)),
+            stop=list(self._states.stop),
             logit_bias=self._states.bias,
             logprobs=0,
-            detokenize=False,
+            detokenize=bool(self._states.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         output = await self.engine.generate(prefix, sampling, f"{ticket.tree}/{ticket.number}", self._adapter)

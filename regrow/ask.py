@@ -21,6 +21,7 @@ from regrow.build import (
     budget_of,
     check_choices,
     checker_of,
+    columns_of,
     critic_of,
     policy_of,
     scorer_of,
@@ -30,7 +31,7 @@ from regrow.build import (
 from regrow.config import SERVER, Config
 from regrow.evaluation import texts
 from regrow.grow import grow
-from regrow.problems import read_problems
+from regrow.tasks.problems import read_problems
 from regrow.tasks.task import Task
 
 QUESTION_ID = "question"
@@ -74,7 +75,7 @@ def _problems(config: Config, task: Task, question: str | None) -> list[Problem]
             raise InputError(f"question {question!r}: {error}") from error
     if config.problems is None:
         raise InputError('no question, expected regrow search "QUESTION" or problems=FILE')
-    return [graded.problem for graded in read_problems(Path(config.problems), task, needs_answers=False)]
+    return [graded.problem for graded in read_problems(config.problems, task, columns_of(config), needs_answers=False)]
 
 
 def answer_of(tree: SearchTree) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from regrow import atomic, provenance
 from regrow.build import fields_of
 from regrow.config import PROGRESS, BaseConfig, Config, PrmConfig, settings_of
 from regrow.progress import track
+from regrow.tasks import embedded
 from regrow.tasks.task import Split, Task, ValuedSteps
 
 _POLICY_MAKERS = ("regrow.tasks", "policy")
@@ -35,7 +36,12 @@ def base_policy(config: Config, task: Task) -> Path:
     base = config.policy.base
 
     def make(folder: Path) -> None:
-        create(task.words(), settings_of(PolicySize, fields_of(base.size), "policy.base.size"), folder, seed=base.seed)
+        create(
+            embedded(task).words(),
+            settings_of(PolicySize, fields_of(base.size), "policy.base.size"),
+            folder,
+            seed=base.seed,
+        )
         train, validation = base_examples(task, folder, base)
         train_settings = settings_of(TrainPolicy, fields_of(base.train), "policy.base.train")
         with track("base policy") as advance:
@@ -50,7 +56,7 @@ def base_policy(config: Config, task: Task) -> Path:
 def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Example], list[Example]]:
     """Training and validation examples of the base policy's data: language and arithmetic, not planning."""
     tokenizer = checkpoint.load_tokenizer(policy)
-    demonstrations = task.demonstrations(base.demonstrations + base.validation, base.seed)
+    demonstrations = embedded(task).demonstrations(base.demonstrations + base.validation, base.seed)
     examples = [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in demonstrations]
     return examples[base.validation :], examples[: base.validation]
 
@@ -79,7 +85,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         start = folder / "start"
         prm_model.create(policy, start, head=config.prm.head, activation=activation_of(config.prm), seed=zero.seed)
         problems = task.problems(Split.TRAIN, zero.problems, zero.seed)
-        data = [labelled(valued, config.prm.labels) for valued in task.valued_steps(problems, zero.seed)]
+        data = [labelled(valued, config.prm.labels) for valued in embedded(task).valued_steps(problems, zero.seed)]
         held_out = len(data) // 20
         train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
         with track("PRM 0") as advance:
@@ -101,9 +107,10 @@ def known_steps(task: Task, kind: str, count: int, seed: int) -> list[LabelledSt
     if not count:
         return []
     # Every problem gives as many: its solution, and one a kind of slip.
-    each = len(task.valued_steps(task.problems(Split.TRAIN, 1, seed), seed))
+    known = embedded(task)
+    each = len(known.valued_steps(task.problems(Split.TRAIN, 1, seed), seed))
     problems = task.problems(Split.TRAIN, -(-count // each), seed)
-    return [labelled(valued, kind) for valued in task.valued_steps(problems, seed)][:count]
+    return [labelled(valued, kind) for valued in known.valued_steps(problems, seed)][:count]
 
 
 def activation_of(prm: PrmConfig) -> str:

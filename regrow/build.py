@@ -33,7 +33,8 @@ from regrow.config import (
     settings_of,
 )
 from regrow.strategy import Strategy
-from regrow.tasks import make_task
+from regrow.tasks import make_task, options_of
+from regrow.tasks.problems import Columns
 from regrow.tasks.task import Split, Task
 
 W = TypeVar("W", bound=StrEnum)
@@ -52,10 +53,18 @@ class TaskChecker:
 
 def task_of(config: Config) -> Task:
     """The task. Raises `InputError` for an unknown name or option."""
+    options = dict(config.task.options)
+    if "columns" in options_of(config.task.name):
+        options["columns"] = columns_of(config)
     try:
-        return make_task(config.task.name, **config.task.options)
+        return make_task(config.task.name, **options)
     except (TypeError, ValueError) as error:
         raise InputError(f"config task: {error}") from error
+
+
+def columns_of(config: Config) -> Columns:
+    """Under which names the rows of problem files have what."""
+    return settings_of(Columns, fields_of(config.columns), "columns")
 
 
 def checker_of(config: Config, task: Task) -> Checker | None:
@@ -138,21 +147,27 @@ def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False)
     return settings_of(Budget, {**fields_of(node), "stop_when_solved": stop_when_solved}, where)
 
 
+def prompt_of(config: Config) -> PromptFormat:
+    """How questions are put to the policy."""
+    return settings_of(PromptFormat, fields_of(config.prompt), "prompt")
+
+
 def policy_of(config: Config, path: Path | None) -> Policy:
     """The policy of a checkpoint directory; None where a server has it."""
     if config.policy.engine == SERVER:
         from policy.server_policy import ServerPolicy
 
-        return ServerPolicy(path, settings_of(ServerSettings, fields_of(config.policy.server), "policy.server"))
+        server = settings_of(ServerSettings, fields_of(config.policy.server), "policy.server")
+        return ServerPolicy(path, server, prompt_of(config))
     assert path is not None
     if config.policy.engine == "vllm":
         from policy.vllm_policy import VllmPolicy
 
         settings = settings_of(VllmSettings, fields_of(config.policy.vllm), "policy.vllm")
-        return VllmPolicy(path, prompt=PromptFormat(), settings=settings)
+        return VllmPolicy(path, prompt=prompt_of(config), settings=settings)
     from policy.transformers_policy import TransformersPolicy
 
-    return TransformersPolicy.load(path, batch_rows=config.policy.batch_rows)
+    return TransformersPolicy.load(path, prompt=prompt_of(config), batch_rows=config.policy.batch_rows)
 
 
 def critic_of(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
@@ -167,7 +182,8 @@ def critic_of(config: Config, path: Path | None, strategy: Strategy) -> StepScor
         raise InputError("policy=server: is no critic of its own, expected search.asks_critic=false")
     from policy.critic import CriticFormat, SelfCritic
 
-    return SelfCritic.load(path, settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic"))
+    asked = settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic")
+    return SelfCritic.load(path, asked, prompt_of(config))
 
 
 def scorer_of(config: Config, path: Path) -> StepScorer:

@@ -45,6 +45,15 @@ COMMANDS = {
             "regrow train run.dir=runs/s1 seed=1 round.count=5    # another seed, more rounds",
         ),
     ),
+    "generate": Command(
+        "a data set of verified solutions out of a problem set",
+        (
+            "regrow generate generate.problems=10000              # countdown, with the demo policy",
+            "regrow generate task=gsm8k problems=train.jsonl policy.path=DIR search=best_of_n samples_per_problem=16",
+            "regrow generate task=file problems=mine.parquet columns.problem=prompt policy=vllm policy.path=DIR "
+            "generate.decontaminate=[test.jsonl] dry_run=true",
+        ),
+    ),
     "search": Command(
         "search one question, or a file of them; no training, no gold answers",
         (
@@ -101,12 +110,17 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
             from regrow.ask import ask
 
             ask(config, question)
+        elif name == "generate":
+            from regrow.generate.door import generate
+
+            generate(config)
         else:
             from regrow.training import evaluate, train
 
             (train if name == "train" else evaluate)(config)
 
-    run_composed(name, [*(NO_OUTPUT if name == "search" else ()), *overrides], job)
+    given = {"search": NO_OUTPUT, "generate": ("run.name=generate",)}.get(name, ())
+    run_composed(name, [*given, *overrides], job)
     return DONE
 
 

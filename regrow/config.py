@@ -18,10 +18,13 @@ from mcts.errors import InputError
 from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.critic import CriticFormat
+from policy.prompts import PromptFormat
 from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
+from regrow.generate.selection import Selection
+from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
 
@@ -233,8 +236,28 @@ class EvaluateConfig:
 
 
 @dataclass
+class GenerateConfig:
+    """A data set: how many problems (of the task's own, or the first of `problems=`), and what is kept.
+
+    `decontaminate`: test sets (files or data sets) whose questions must not come up: a problem that shares `ngram`
+    words in a row with one is left out. `budget`: limits of a search beside `samples_per_problem`.
+    """
+
+    problems: int | None = None
+    problems_per_shard: int = 512
+    decontaminate: list[str] = field(default_factory=list)
+    ngram: int = 13
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    selection: Any = field(default_factory=schema_of(Selection))
+
+
+@dataclass
 class Config:
     """Everything a command can be told.
+
+    `dry_run`: print what a long command would cost, and do nothing. `samples_per_problem`: simulations of the search
+    in `regrow generate`; of best-of-N, solutions.
+    `problems`: a JSONL or parquet file, or a data set as OWNER/NAME[:SUBSET[:SPLIT]]; `columns` says what is where.
 
     `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
     `budgets` (of tokens) make `regrow evaluate` a contest; a strategy is a search, or `"search setting=value ..."`.
@@ -245,8 +268,10 @@ class Config:
     output: str = "text"
     tree: bool = False
     problems: str | None = None
+    columns: Any = field(default_factory=schema_of(Columns))
     cache: str | None = "${oc.env:REGROW_CACHE,null}"
     task: TaskConfig = field(default_factory=TaskConfig)
+    prompt: Any = field(default_factory=schema_of(PromptFormat))
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)
     search: Any = MISSING
@@ -257,6 +282,9 @@ class Config:
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    generate: GenerateConfig = field(default_factory=GenerateConfig)
+    samples_per_problem: int = 8
+    dry_run: bool = False
 
 
 def register() -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 from mcts.errors import InputError
 from mcts.seeds import seed_of
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
 from regrow import provenance
-from regrow.build import budget_of, check_choices, checker_of, fields_of, strategy_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, strategy_of, task_of
 from regrow.config import Config, settings_of
 from regrow.manifest import Run
-from regrow.problems import read_problems
+from regrow.tasks.problems import read_problems
 from regrow.tasks.task import GradedProblem, Split
 
 
@@ -39,7 +38,7 @@ class Experiment:
         check_choices(config)
         self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
-        self._given = read_problems(Path(config.problems), self.task) if config.problems else None
+        self._given = read_problems(config.problems, self.task, columns_of(config)) if config.problems else None
         self.held_out = self._held_out()
 
     def fresh(self, number: int) -> list[GradedProblem]:

@@ -14,18 +14,18 @@ from mcts.seeds import seed_of
 from mcts.types import Outcome
 from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration, from_steps
-from policy.prompts import PromptFormat
 from policy.train import train as train_policy
 from prm.labels import LabelledState
 from prm.train import train as train_prm
 from regrow import base, provenance
-from regrow.build import critic_of, end_engines, policy_of, scorer_of
+from regrow.build import critic_of, end_engines, policy_of, prompt_of, scorer_of
 from regrow.evaluation import texts
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.manifest import Stage
 from regrow.progress import track
 from regrow.selection import exactly_labelled, policy_traces, prm_states
+from regrow.tasks import embedded
 from regrow.trace_store import read_trees, write_trees
 from regrow.verified import VerifiedTree
 
@@ -191,9 +191,10 @@ class Learner:
             replay = it.policy_settings.batch_size * steps if steps else config.policy.base.demonstrations
         else:
             replay = round(config.round.replay * len(selected))
-        replayed = it.task.demonstrations(replay, seed)
-        examples = [from_steps(tokenizer, PromptFormat(), question, steps) for question, steps in selected]
-        examples += [from_demonstration(tokenizer, PromptFormat(), d.question, d.steps) for d in replayed]
+        replayed = embedded(it.task).demonstrations(replay, seed) if replay else []
+        prompt = prompt_of(config)
+        examples = [from_steps(tokenizer, prompt, question, steps) for question, steps in selected]
+        examples += [from_demonstration(tokenizer, prompt, d.question, d.steps) for d in replayed]
         return examples, {"traces": len(selected), "replayed": len(replayed)}
 
     def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:

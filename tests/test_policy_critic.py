@@ -30,7 +30,7 @@ def state(folder, question: str, *steps: str) -> State:
 
 
 def test_the_value_is_the_probability_of_yes_against_no_behind_the_question(folder):
-    critic = SelfCritic.load(folder, ASKED)
+    critic = SelfCritic.load(folder, ASKED, PromptFormat())
     states = [state(folder, "a b"), state(folder, "a b", "c a", "b"), state(folder, "b b", "a", "c c b")]
     for i, one in enumerate(states):
         critic.submit(Ticket("t", i), Score(one))
@@ -58,9 +58,12 @@ def test_the_value_is_the_probability_of_yes_against_no_behind_the_question(fold
 )
 def test_a_policy_that_cannot_be_asked_says_so(folder, asked, said):
     with pytest.raises(InputError, match=said):
-        SelfCritic.load(folder, asked)
+        SelfCritic.load(folder, asked, PromptFormat())
 
 
 def test_the_question_is_part_of_the_fingerprint(folder):
-    one, other = SelfCritic.load(folder, ASKED), SelfCritic.load(folder, CriticFormat("done", "yes", "no"))
+    one, other = (
+        SelfCritic.load(folder, ASKED, PromptFormat()),
+        SelfCritic.load(folder, CriticFormat("done", "yes", "no"), PromptFormat()),
+    )
     assert one.fingerprint != other.fingerprint

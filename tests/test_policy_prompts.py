@@ -1,8 +1,9 @@
 import pytest
 
+from mcts.errors import InputError
 from mcts.types import Step, StepEnd
 from policy.examples import Example, from_demonstration, from_steps
-from policy.prompts import PromptFormat
+from policy.prompts import PromptFormat, ended
 from policy.tokenizer import build_tokenizer
 
 TOKENIZER = build_tokenizer(["a", "b", "c", "Q:"])
@@ -20,6 +21,40 @@ def test_a_prompt_is_the_question_and_a_newline():
 
 def test_only_the_place_of_the_question_is_filled_in():
     assert PromptFormat("{x} {question} \\boxed{}").render("{y}") == "{x} {y} \\boxed{}"
+
+
+def test_a_chat_is_put_in_the_words_of_the_tokenizers_template():
+    chat = PromptFormat("a {question}\n", chat=True, system="c")
+    assert chat.messages("b") == [{"role": "system", "content": "c"}, {"role": "user", "content": "a b"}]
+    with pytest.raises(InputError, match="has no chat template"):
+        chat.encode_prompt(TOKENIZER, "b")
+    talker = build_tokenizer(["a", "b", "c", "Q:"])
+    talker.chat_template = (
+        "{% for m in messages %}{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}Q:{% endif %}"
+    )
+    assert chat.encode_prompt(talker, "b") == ids("c\na b\nQ:")
+
+
+FINAL = PromptFormat(final=r"^#", stop=("\nQ:", "Q: "))
+MORE = StepEnd.DELIMITER
+
+
+def test_a_solution_is_over_with_the_first_step_that_says_so():
+    steps = (Step("a", (1,), (-1.0,), MORE), Step("# b", (2, 3), (-2.0, -3.0), MORE))
+    done = Step("# b", (2, 3), (-2.0, -3.0), StepEnd.FINAL)
+    assert ended(steps, FINAL) == (steps[0], done)
+    assert ended(steps, FORMAT) == steps
+    assert ended(steps[:1], FINAL) == steps[:1]
+
+
+def test_what_was_sampled_beyond_the_end_is_counted_and_not_read():
+    beyond = (
+        Step("# b", (2,), (-2.0,), MORE),
+        Step("c", (3,), (-3.0,), MORE),
+        Step("Q: d", (4, 5), (-4.0, -5.0), MORE),
+    )
+    assert ended(beyond, FINAL) == (Step("# b\nc", (2, 3, 4, 5), (-2.0, -3.0, -4.0, -5.0), StepEnd.FINAL),)
+    assert ended((Step("Q: d", (4,)),), FINAL) == (Step("", (4,), (), StepEnd.FINAL),)
 
 
 def test_unknown_words_are_named():
@@ -52,7 +87,10 @@ def test_a_step_that_contains_the_delimiter_is_refused():
         FORMAT.encode_steps(TOKENIZER, ["a", "b\nc"], is_complete=False)
 
 
-@pytest.mark.parametrize("fields", [{"template": "no place"}, {"delimiter": ""}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"template": "no place"}, {"delimiter": ""}, {"system": "Be brief."}, {"stop": ("",)}, {"final": "("}],
+)
 def test_a_format_that_cannot_work_is_refused(fields):
     with pytest.raises(ValueError, match="prompt"):
         PromptFormat(**fields)

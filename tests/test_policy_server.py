@@ -19,12 +19,14 @@ from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, RolloutBranching
 from mcts.types import Problem, Propose, State, Step, StepEnd, Ticket, Until
 from mcts.walk import Query
+from policy.prompts import PromptFormat
 from policy.server_policy import ServerPolicy
 from policy.server_settings import ServerSettings
 
 pytest.importorskip("openai")
 QUICK = ServerSettings(timeout_s=10.0, attempts=4, rest_s=0.05, rest_max_s=0.2)
 KEY = "sk-very-secret"
+PLAIN = PromptFormat()
 
 
 @pytest.fixture
@@ -41,8 +43,8 @@ def other():
     server.stop()
 
 
-def policy_at(*urls, **settings):
-    return ServerPolicy(None, dataclasses.replace(QUICK, urls=urls, **settings))
+def policy_at(*urls, prompt=PLAIN, **settings):
+    return ServerPolicy(None, dataclasses.replace(QUICK, urls=urls, **settings), prompt)
 
 
 def ask(width=1, until=Until.STEP, *, question="q", steps=(), temperature=1.0, max_tokens=16, seed=7 << 40):
@@ -208,7 +210,6 @@ def test_a_server_without_a_list_serves_the_model_that_is_named(server):
         ({"urls": (f"http://me:{KEY}@x/v1",)}, "OPENAI_API_KEY"),
         ({"api": "words"}, "expected completions or chat"),
         ({"attempts": 0}, "expected positive"),
-        ({"final": "("}, "regular expression"),
     ],
 )
 def test_settings_that_cannot_be_are_told(wrong, said):
@@ -306,15 +307,15 @@ def test_chat_continues_what_the_assistant_said(server):
         return {"choices": [choice | {"message": {"content": choice.pop("text")}, "logprobs": told}]}
 
     server.reply = reply
-    policy = policy_at(server.url, api="chat", template="Solve {question}\n")
+    policy = policy_at(server.url, api="chat", prompt=PromptFormat("Solve {question}\n", chat=True, system="Be brief."))
     first, second = (replies(policy, ask(steps=steps)) for steps in ((), [Step("one"), Step("two")]))
     assert first[0][0][0].logprobs == (-1.0, -1.0)
     assert len(second[0][0][0].token_ids) == 2
     bare, begun = server.bodies
-    asked = {"role": "user", "content": "Solve q"}
-    assert bare["messages"] == [asked]
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Solve q"}]
+    assert bare["messages"] == asked
     assert "continue_final_message" not in bare
-    assert begun["messages"] == [asked, {"role": "assistant", "content": "one\ntwo\n"}]
+    assert begun["messages"] == [*asked, {"role": "assistant", "content": "one\ntwo\n"}]
     assert (begun["continue_final_message"], begun["add_generation_prompt"]) == (True, False)
 
 
@@ -334,8 +335,13 @@ def test_the_fingerprint_is_of_what_decides_a_reply(server, other):
         return policy_at(url, **settings).fingerprint
 
     assert fingerprint() == fingerprint(other.url) == fingerprint(timeout_s=9.0, concurrency=3, attempts=2)
-    changes = ({"template": "{question}"}, {"delimiter": ";"}, {"api": "chat"}, {"final": "x"}, {"model": "m"})
-    assert len({fingerprint(), *(fingerprint(**change) for change in changes)}) == 6
+    changes = (
+        {"prompt": PromptFormat(final="x")},
+        {"prompt": PromptFormat(delimiter=";")},
+        {"api": "chat"},
+        {"model": "m"},
+    )
+    assert len({fingerprint(), *(fingerprint(**change) for change in changes)}) == 5
     other.root = "/elsewhere"
     assert fingerprint(other.url) != fingerprint()
     server.models, other.root = ["big"], server.root

@@ -1,5 +1,7 @@
 """How a server's text becomes steps: their ends, their tokens, and what is known where little is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from mcts.types import Problem, Propose, State, Step, StepEnd, Until
@@ -12,8 +14,9 @@ ASKED = Propose(State(Problem("p", "q")), 1, Until.STEP, 1.0, 8, 0)
 WORD = {"tokens": ["w"], "token_logprobs": [-0.5]}
 
 
-def dialect(delimiter="\n", *, tells_ids=False, **settings):
-    return TextDialect(PromptFormat(delimiter=delimiter), ServerSettings(**settings), tells_ids=tells_ids)
+def dialect(delimiter="\n", *, tells_ids=False, final=r"\\boxed\{", stop=(), **settings):
+    prompt = PromptFormat(delimiter=delimiter, final=final, stop=stop)
+    return TextDialect(prompt, ServerSettings(**settings), tells_ids=tells_ids)
 
 
 def read(choice, until=Until.STEP, *, usage=None, of=None, others=0, **top):
@@ -34,7 +37,7 @@ def read(choice, until=Until.STEP, *, usage=None, of=None, others=0, **top):
         ({"stopping_word": ""}, StepEnd.FINAL),
         ({}, StepEnd.DELIMITER),
         ({"text": r"so \boxed{5}"}, StepEnd.FINAL),
-        ({"text": r"so \boxed{5}", "stop_reason": "\n"}, StepEnd.DELIMITER),
+        ({"text": r"so \boxed{5}", "stop_reason": "\n"}, StepEnd.FINAL),
         ({"finish_reason": "length", "stop_reason": None}, StepEnd.TRUNCATED),
         ({"finish_reason": "content_filter"}, StepEnd.TRUNCATED),
         ({"text": ""}, StepEnd.TRUNCATED),
@@ -54,6 +57,14 @@ def test_llama_cpp_tells_beside_the_choices():
 
 def test_the_words_of_a_final_step_are_the_users_to_choose():
     assert read({"text": "= 5"}, of=dialect(final="^="))[0].end is StepEnd.FINAL
+
+
+def test_what_begins_something_new_is_a_stop_and_ends_the_solution():
+    few_shot = dialect(stop=("\nQuestion:",))
+    assert few_shot.body(ASKED)["stop"] == ["\n", "\nQuestion:"]
+    assert few_shot.body(replace(ASKED, until=Until.END))["stop"] == ["\nQuestion:"]
+    assert read({"stop_reason": "\nQuestion:"}, of=few_shot)[0].end is StepEnd.FINAL
+    assert read({"stop_reason": "\n"}, of=few_shot)[0].end is StepEnd.DELIMITER
 
 
 def test_blank_steps_say_nothing_and_a_stop_that_was_ignored_ends_the_step():

@@ -14,6 +14,7 @@ from asking import TINY, WORDS, ask, assert_alike_but_for_near_ties, replies
 
 from mcts.types import Step, StepEnd, Until
 from policy.base import create
+from policy.prompts import PromptFormat
 from policy.server_policy import ServerPolicy
 from policy.server_settings import ServerSettings
 from policy.transformers_policy import TransformersPolicy
@@ -75,7 +76,9 @@ def wait_for(address, server, log):
 @pytest.fixture(scope="module", params=["token ids", "text", "chat"])
 def policy(request, url, folder):
     api = "chat" if request.param == "chat" else "completions"
-    return ServerPolicy(folder if request.param == "token ids" else None, ServerSettings((url,), api=api))
+    return ServerPolicy(
+        folder if request.param == "token ids" else None, ServerSettings((url,), api=api), PromptFormat()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,6 @@ def test_a_window_is_filled_and_a_full_one_is_told(policy):
 
 
 def test_what_says_nothing_is_never_sampled_in_token_ids(url, folder):
-    policy = ServerPolicy(folder, ServerSettings((url,)))
+    policy = ServerPolicy(folder, ServerSettings((url,)), PromptFormat())
     (lines,) = replies(policy, [ask(width=60, temperature=2.0)])
     assert not {0, 2} & {token for line in lines for step in line for token in step.token_ids}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mcts.errors import InputError
-from regrow.problems import read_problems
 from regrow.tasks import make_task
+from regrow.tasks.problems import read_problems
 
 TASK = make_task("countdown")
 GOOD = {"problem": "2 3 5 -> 13", "answer": 13, "id": "a"}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from regrow.cli import UNUSABLE, main
-from regrow.problems import read_problems
 from regrow.report import read_report
 from regrow.tasks import make_task
+from regrow.tasks.problems import read_problems
 from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
 

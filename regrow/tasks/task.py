@@ -20,10 +20,16 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GradedProblem:
-    """A problem with its gold answer. Seen by verifiers and reports only; searches receive `problem`."""
+    """A problem with its gold answer. Seen by verifiers and reports only; searches receive `problem`.
+
+    Attributes:
+        level: How hard its source calls it; empty where it says nothing. So is `subject`.
+    """
 
     problem: Problem
     answer: str
+    level: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,9 @@ class Task(Protocol):
     def parse(self, question: str) -> str:
         """The question in canonical form. Raises `ValueError` saying what was expected."""
 
+    def gold(self, answer: str) -> str:
+        """The gold answer in what a row has under `answer`. Raises `ValueError` saying what was expected."""
+
     def problems(self, split: Split, count: int, seed: int) -> list[GradedProblem]:
         """`count` distinct problems of `split`, the same for the same seed. Raises `ValueError` if there are fewer."""
 
@@ -74,13 +83,16 @@ class Task(Protocol):
     def answer(self, steps: Sequence[str]) -> str | None:
         """What a solution answers, in a form in which equal answers are equal; None if it has no answer."""
 
+    def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
+        """The exact values and reachability of every step of any (also wrong) solution; None if not known."""
+
     def canonical(self, steps: Sequence[str]) -> str:
         """A key that is equal for solutions that differ only in form (order of independent steps, operands)."""
 
 
 @runtime_checkable
 class EmbeddedTask(Task, Protocol):
-    """A task that needs nothing from outside: it makes its problems, teaches a base policy, and knows the truth."""
+    """A task that needs nothing from outside: it makes its problems, and teaches a base policy and a first PRM."""
 
     def words(self) -> tuple[str, ...]:
         """Every word that questions and steps are made of: the embedded tokenizer's vocabulary."""
@@ -90,6 +102,3 @@ class EmbeddedTask(Task, Protocol):
 
     def valued_steps(self, problems: Sequence[GradedProblem], seed: int) -> list[ValuedSteps]:
         """PRM 0 data (the paper's D_V0): prefixes of known solutions at k/K, and corrupted steps."""
-
-    def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
-        """The exact values and reachability of every step of any (also wrong) solution; None if not known."""

@@ -1,0 +1,1 @@
+"""Data sets: problems in, verified solutions out. The door is `regrow.generate.door`."""

@@ -1,0 +1,129 @@
+"""What a generation is to do: the configuration made concrete, its engines started once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from mcts.budget import Budget
+from mcts.errors import InputError
+from mcts.journal import Recorder
+from mcts.ports import Policy, StepScorer
+from mcts.scheduler import Scheduler
+from mcts.search import BestOfN
+from mcts.types import Problem
+from mcts.walk import Query
+from policy.prompts import PromptFormat
+from regrow import base
+from regrow.build import (
+    budget_of,
+    check_choices,
+    checker_of,
+    columns_of,
+    critic_of,
+    fields_of,
+    policy_of,
+    prompt_of,
+    scorer_of,
+    strategy_of,
+    task_of,
+)
+from regrow.config import SERVER, Config, settings_of
+from regrow.generate.selection import Selection
+from regrow.strategy import Strategy
+from regrow.tasks.problems import Columns, iter_problems
+from regrow.tasks.task import GradedProblem, Split, Task
+
+
+class Plan:
+    """Read by everything that generates.
+
+    Raises:
+        InputError: A setting that cannot be; before anything is done.
+    """
+
+    def __init__(self, config: Config) -> None:
+        check_choices(config)
+        self.config = config
+        self.task: Task = task_of(config)
+        self.prompt: PromptFormat = prompt_of(config)
+        self.columns: Columns = columns_of(config)
+        given = config.generate
+        self.selection = settings_of(Selection, fields_of(given.selection), "generate.selection")
+        self.problems_per_shard = given.problems_per_shard
+        self.test_sets = list(given.decontaminate)
+        self.ngram = given.ngram
+        self.seed = config.seed
+        self.strategy, self.budget = self._sampling(strategy_of(config.search, config, self.task))
+        if config.problems is None and given.problems is None:
+            raise InputError("generate.problems: expected how many of the task's own problems, or problems=FILE")
+
+    @property
+    def total(self) -> int | None:
+        """How many problems there are, where that is known before they are read."""
+        return self.config.generate.problems
+
+    def problems(self) -> Iterator[GradedProblem]:
+        """Of `problems=`, or the task's own training problems."""
+        count = self.config.generate.problems
+        if self.config.problems is not None:
+            return islice(iter_problems(self.config.problems, self.task, self.columns), count)
+        assert count is not None
+        try:
+            return iter(self.task.problems(Split.TRAIN, count, self.seed))
+        except ValueError as error:
+            raise InputError(f"generate.problems={count}: {error}") from error
+
+    def query(self, problem: Problem) -> Query:
+        """The tree to grow for a problem."""
+        return self.strategy.query(problem, self.budget, self.seed, "generate")
+
+    def scheduler(self, journal: Recorder | None) -> Scheduler:
+        """A scheduler over the engines."""
+        config = self.config
+        return Scheduler(
+            self.policy,
+            self.scorer,
+            critic=critic_of(config, self.policy_path, self.strategy),
+            checker=checker_of(config, self.task),
+            max_depth=config.scheduler.max_depth,
+            max_tokens=config.scheduler.max_tokens,
+            trees_at_once=config.scheduler.trees_at_once,
+            journal=journal,
+        )
+
+    @cached_property
+    def policy_path(self) -> Path | None:
+        """The policy's directory: the one that is given, or the embedded base policy's; None with a server."""
+        if self.config.policy.path:
+            return Path(self.config.policy.path)
+        return None if self.config.policy.engine == SERVER else base.base_policy(self.config, self.task)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The generator."""
+        return policy_of(self.config, self.policy_path)
+
+    @cached_property
+    def scorer(self) -> StepScorer | None:
+        """What values steps; None for independent samples without a PRM."""
+        if self.config.prm.path:
+            return scorer_of(self.config, Path(self.config.prm.path))
+        if isinstance(self.strategy.search, BestOfN):
+            return None
+        return scorer_of(self.config, base.prm_zero(self.config, self.task, self.policy_path))
+
+    def _sampling(self, strategy: Strategy) -> tuple[Strategy, Budget]:
+        """So many simulations a problem; independent samples are drawn in one request, which engines do best."""
+        count = self.config.samples_per_problem
+        if count < 1:
+            raise InputError(f"config samples_per_problem={count}: expected at least 1")
+        search = strategy.search
+        if isinstance(search, BestOfN):
+            wide = dataclasses.replace(search, width=count)
+            strategy, count = dataclasses.replace(strategy, search=wide), 1
+        limits = dataclasses.replace(self.config.generate.budget, simulations=count)
+        return strategy, budget_of(limits, "generate.budget")
