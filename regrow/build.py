@@ -128,6 +128,9 @@ def check_choices(config: Config) -> None:
         "scheduler.max_tokens": config.scheduler.max_tokens,
         "prm.zero.problems": config.prm.zero.problems,
         "policy.base.demonstrations": config.policy.base.demonstrations,
+        "generate.problems_per_shard": config.generate.problems_per_shard,
+        "generate.ngram": config.generate.ngram,
+        "samples_per_problem": config.samples_per_problem,
     }
     for key, count in counts.items():
         if count < 1:

@@ -196,7 +196,7 @@ def test_gold_answers_change_nothing_but_verification(run, cache, tmp_path):
             for graded, answer in zip(problems, answers, strict=True)
         ]
         path.write_text("\n".join(lines))
-        assert len(read_problems(path, task)) == 12
+        assert len(read_problems(str(path), task)) == 12
         folder = tmp_path / name
         models = [f"policy.path={run / 'round-1/policy'}", f"prm.path={run / 'round-1/prm'}"]
         settings = [*TINY, *models, f"problems={path}", "round.count=1", "evaluate.problems=4"]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ class Generation:
             track("generating", self._plan.total) as advance,
             self._judges,
         ):
-            for tree in self._plan.scheduler(journals).run(self._queries(journals)):
+            queries = self._queries()
+            begun = list(islice(queries, 1))  # a source that cannot be read is told before engines start
+            for tree in self._plan.scheduler(journals).run(chain(begun, queries)):
                 self._take(tree)
                 self._write(journals)
                 self._tell(advance)
@@ -64,7 +67,7 @@ class Generation:
 
     # --- problems in ------------------------------------------------------------------------------------------------
 
-    def _queries(self, journals: Journals) -> Iterator[Query]:
+    def _queries(self) -> Iterator[Query]:
         """The trees to grow; the scheduler asks for the next as soon as there is room for it."""
         size = self._plan.problems_per_shard
         number, ready = 0, Shard()

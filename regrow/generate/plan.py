@@ -60,6 +60,8 @@ class Plan:
         self.strategy, self.budget = self._sampling(strategy_of(config.search, config, self.task))
         if config.problems is None and given.problems is None:
             raise InputError("generate.problems: expected how many of the task's own problems, or problems=FILE")
+        if given.problems is not None and given.problems < 1:
+            raise InputError(f"generate.problems={given.problems}: expected at least 1")
 
     @property
     def total(self) -> int | None:
@@ -119,8 +121,6 @@ class Plan:
     def _sampling(self, strategy: Strategy) -> tuple[Strategy, Budget]:
         """So many simulations a problem; independent samples are drawn in one request, which engines do best."""
         count = self.config.samples_per_problem
-        if count < 1:
-            raise InputError(f"config samples_per_problem={count}: expected at least 1")
         search = strategy.search
         if isinstance(search, BestOfN):
             wide = dataclasses.replace(search, width=count)
