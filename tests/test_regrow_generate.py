@@ -139,7 +139,7 @@ def test_questions_that_came_before_or_stand_in_a_test_set_are_left_out(cache, t
     rows = [{"id": i, "problem": f"2 {n} -> {n + 2}", "answer": n + 2} for i, n in enumerate([3, 4, 5, 6, 4])]
     problems.write_text("\n".join(map(json.dumps, rows)))
     tests.write_text(json.dumps({"question": "2 5 -> 7"}))
-    command = ["generate", *SAMPLED, f"problems={problems}", f"cache={cache}"]
+    command = ["generate", *TINY, "search=best_of_n", f"problems={problems}", f"cache={cache}"]
     assert main([*command, f"run.dir={tmp_path / 'run'}", f"generate.decontaminate=[{tests}]", "generate.ngram=3"]) == 0
     report = json.loads((tmp_path / "run/report.json").read_text())
     assert report["read"] == {"problems": 5, "the same question again": 1, "shared with a test set": 1}
