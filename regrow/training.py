@@ -10,6 +10,7 @@ from regrow.config import SERVER, Config
 from regrow.contest import contest
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
+from regrow.rounds_estimate import show_estimate
 
 
 def train(config: Config) -> None:
@@ -20,11 +21,17 @@ def train(config: Config) -> None:
     """
     if config.policy.engine == SERVER:
         raise InputError("policy=server: a server's weights cannot be retrained, expected another policy")
+    if config.dry_run:
+        show_estimate(config, "train", rounds=config.round.count)
+        return
     _tell(config, run_rounds(config, "train", count=config.round.count))
 
 
 def evaluate(config: Config) -> None:
     """Measure the models to start from: round 0 of a run without rounds, or a contest of strategies with them."""
+    if config.dry_run:
+        show_estimate(config, "evaluate", rounds=0)
+        return
     if config.strategies:
         contest(config)
         return
