@@ -73,12 +73,12 @@ def report_of(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def facts_of(report: dict[str, Any]) -> str:
-    """Where a contest was held."""
+def facts_of(report: dict[str, Any], options: str = "") -> str:
+    """Where a contest was held, and with which options."""
     machine = report["hardware"]
     return (
         f"Commit {report['commit']}; {machine['cpu']}, {machine['cores']} core(s); "
-        "`python benchmarks/bench_strategies.py`."
+        f"`python benchmarks/bench_strategies.py{options}`."
     )
 
 
@@ -140,7 +140,7 @@ def render(runs: Path) -> None:
             parts[f"{task} accounts"] = accounts_table(report)
         if report := report_of(runs / f"{task}-at-once"):
             parts[f"{task} at once"] = all_table(report)
-            parts[f"{task} at once facts"] = facts_of(report)
+            parts[f"{task} at once facts"] = facts_of(report, f" --tasks {task} --only {task}-at-once --models DIR")
         reports = {values: report_of(runs / f"{task}-{values}") for values in VALUES}
         if held := {values: report for values, report in reports.items() if report}:
             parts[f"{task} values"] = values_table(held)
