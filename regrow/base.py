@@ -65,7 +65,8 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         InputError: There are none.
     """
     if policy is None:
-        raise InputError("policy=server: no policy's weights to fit PRM 0 from, expected prm.path=DIR")
+        engine = config.policy.engine
+        raise InputError(f"policy={engine}: no policy's weights to fit PRM 0 from, expected prm.path=DIR")
     zero = config.prm.zero
     settings = {
         "task": task_settings(config),

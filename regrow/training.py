@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mcts.errors import InputError
-from regrow.config import SERVER, Config
+from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.contest import contest
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
@@ -16,10 +16,10 @@ def train(config: Config) -> None:
     """Run the rounds and say where the report lies.
 
     Raises:
-        InputError: The policy is on a server.
+        InputError: The policy is no checkpoint here.
     """
-    if config.policy.engine == SERVER:
-        raise InputError("policy=server: a server's weights cannot be retrained, expected another policy")
+    if config.policy.engine in WITHOUT_WEIGHTS:
+        raise InputError(f"policy={config.policy.engine}: has no weights here to retrain, expected another policy")
     _tell(config, run_rounds(config, "train", count=config.round.count))
 
 
@@ -28,6 +28,8 @@ def evaluate(config: Config) -> None:
     if config.strategies:
         contest(config)
         return
+    if config.policy.engine == RECORDED:
+        raise InputError("policy=recorded: expected strategies=[best_of_n,self_consistency,weighted_vote]")
     _tell(config, run_rounds(config, "evaluate", count=0))
 
 
