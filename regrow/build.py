@@ -111,6 +111,8 @@ def check_choices(config: Config) -> None:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
+    if not 0.0 < config.prm.threshold <= 1.0:
+        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
     if config.prm.engine == RECORDED != config.policy.engine:
         raise InputError(f"config prm=recorded with policy={config.policy.engine}: expected policy=recorded beside it")
     counts = {

@@ -162,6 +162,8 @@ class PrmConfig:
     `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
+    `bench` are files of solutions with judged steps (ProcessBench's or PRMBench's form), on which `regrow evaluate`
+    measures the PRM: a step is called wrong below `threshold`, or below the best one for the file `threshold_from`.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
     """
 
@@ -176,6 +178,9 @@ class PrmConfig:
     states_per_problem: int = 16
     replay: float = 0.0
     yardstick: bool = False
+    bench: list[str] = field(default_factory=list)
+    threshold: float = 0.5
+    threshold_from: str | None = None
     zero: PrmZeroConfig = field(default_factory=PrmZeroConfig)
     train: Any = field(default_factory=schema_of(TrainPrm))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from mcts.errors import InputError
 from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.contest import contest
+from regrow.prm_bench import prm_bench
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
 
@@ -24,7 +25,10 @@ def train(config: Config) -> None:
 
 
 def evaluate(config: Config) -> None:
-    """Measure the models to start from: round 0 of a run without rounds, or a contest of strategies with them."""
+    """Measure the models to start from: round 0 of a run without rounds, a contest of strategies, or the PRM alone."""
+    if config.prm.bench:
+        prm_bench(config)
+        return
     if config.strategies:
         contest(config)
         return
