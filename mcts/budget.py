@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mcts.types import Spent
+
+
+class Unit(StrEnum):
+    """Limits of a `Budget` in which searches are compared: a search with less is one with more, looked at earlier."""
+
+    TOKENS = "tokens"
+    SIMULATIONS = "simulations"
 
 
 @dataclass(frozen=True, slots=True)

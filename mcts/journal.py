@@ -27,7 +27,14 @@ def digest_of(fingerprint: str, request: Propose | Score) -> str:
     digest = blake2b(fingerprint.encode(), digest_size=12)
     digest.update(_spell(request.state))
     if isinstance(request, Propose):
-        sampling = (request.width, request.until.value, request.temperature, request.max_tokens, request.seed)
+        sampling = (
+            request.width,
+            request.until.value,
+            request.temperature,
+            request.max_tokens,
+            request.seed,
+            request.drawn,
+        )
         digest.update(json.dumps(sampling).encode())
     return digest.hexdigest()
 

@@ -26,7 +26,8 @@ class Policy(Protocol):
         """Take the finished replies; wait up to `timeout_s` seconds if there are none.
 
         An engine that computes in process does the work of everything waiting inside this call, however long it takes,
-        unless `timeout_s` is 0: then it only gives what is finished.
+        unless `timeout_s` is 0: then it only gives what is finished. An empty proposal says that there is nothing more
+        to give: the search ends there.
         """
 
 

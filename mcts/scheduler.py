@@ -29,6 +29,10 @@ IS_FINISHED = 0.5
 """From this value of its critic on, a solution counts as finished."""
 
 
+class NothingMoreError(Exception):
+    """The policy has nothing more to give: the search is over, and its tree is whole."""
+
+
 class BadReplyError(Exception):
     """An engine's reply that no tree can take: the tree is given up, the others go on."""
 
@@ -128,11 +132,10 @@ class Scheduler:
         reply: object = None
         if walk.simulation is not None:
             try:
-                replies = tuple(self._commit(walk, i, request) for i, request in enumerate(walk.requests))
-            except BadReplyError as error:
-                walk.failure = f"{walk.name}: {error}"
+                reply = self._committed(walk)
+            except (NothingMoreError, BadReplyError) as end:
+                walk.fail(str(end))
                 return False
-            reply = replies if walk.is_tuple else replies[0]
         while True:
             if walk.simulation is None:
                 if self._is_over(walk):
@@ -151,6 +154,11 @@ class Scheduler:
                 if isinstance(request, ENGINE_REQUESTS):
                     self._ask(walk, i, request)
             return True
+
+    def _committed(self, walk: Walk) -> object:
+        """What a simulation is sent on: its replies, entered into its tree."""
+        replies = tuple(self._commit(walk, i, request) for i, request in enumerate(walk.requests))
+        return replies if walk.is_tuple else replies[0]
 
     def _is_over(self, walk: Walk) -> bool:
         """Whether nothing more is to be drawn; keeps the tree at the marks that are reached."""
@@ -184,7 +192,8 @@ class Scheduler:
         state = self._forest.state(walk.tree, request.node, request.beyond)
         if isinstance(request, Draw):
             seed = seed_of(walk.tree.seed, ticket.number, "draw")
-            draw = Propose(state, request.width, request.until, request.temperature, self._max_tokens, seed)
+            drawn = 0 if request.beyond else self._forest.draws(request.node)
+            draw = Propose(state, request.width, request.until, request.temperature, self._max_tokens, seed, drawn)
             self._send(self._policy, ticket, draw, walk, i)
             return
         lane = self._critic if isinstance(request, Critique) else self._scorer
@@ -220,6 +229,7 @@ class Scheduler:
 
         Raises:
             BadReplyError: The reply cannot be used.
+            NothingMoreError: The reply is that there is nothing more.
         """
         match request:
             case Draw():
@@ -240,6 +250,8 @@ class Scheduler:
 
     def _commit_draw(self, walk: Walk, request: Draw, proposal: Proposal) -> Proposal:
         walk.cost += Spent(tokens_generated=tokens_in(proposal), policy_calls=1)
+        if not proposal:
+            raise NothingMoreError
         if len(proposal) != request.width or not all(proposal):
             found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
             raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")

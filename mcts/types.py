@@ -66,6 +66,8 @@ class Propose:
         temperature: 0 takes the most likely token.
         max_tokens: Limit per continuation.
         seed: 64-bit; sample `i` draws from a stream of its own derived from (seed, i).
+        drawn: Continuations of `state` that its tree has already: where those of a policy are counted, the next ones
+            come after these.
     """
 
     state: State
@@ -74,6 +76,7 @@ class Propose:
     temperature: float
     max_tokens: int
     seed: int
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ Continuation = tuple[Step, ...]
 """What a policy adds to a state: one step (`Until.STEP`) or all steps to the end (`Until.END`)."""
 
 Proposal = tuple[Continuation, ...]
-"""A policy's reply: `width` continuations."""
+"""A policy's reply: `width` continuations; none at all where the policy has nothing more to give."""
 
 
 def tokens_in(proposal: Proposal) -> int:

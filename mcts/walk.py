@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from mcts.aggregate import Aggregate
-from mcts.budget import Budget
+from mcts.budget import Budget, Unit
 from mcts.forest import Forest, Tree
 from mcts.requests import Request, Simulation
 from mcts.search.search import Search
@@ -21,8 +21,9 @@ class Query:
 
     Attributes:
         aggregate: How the scorer's values of steps become the value of a prefix.
-        marks: Ascending numbers of generated tokens. At each, the tree is kept as a search with that budget of tokens
-            would have left it (`SearchTree.at_marks`).
+        marks: Ascending numbers of `unit`. At each, the tree is kept as a search with that budget would have left it
+            (`SearchTree.at_marks`).
+        unit: Generated tokens, or simulations.
 
     Raises:
         ValueError: Marks do not ascend from 1.
@@ -34,10 +35,11 @@ class Query:
     seed: int
     aggregate: Aggregate = Aggregate.LAST
     marks: tuple[int, ...] = ()
+    unit: Unit = Unit.TOKENS
 
     def __post_init__(self) -> None:
         if list(self.marks) != sorted({mark for mark in self.marks if mark > 0}):
-            raise ValueError(f"marks {self.marks}: expected ascending numbers of tokens")
+            raise ValueError(f"marks {self.marks}: expected ascending numbers, from 1")
 
 
 @dataclass(slots=True)
@@ -75,6 +77,10 @@ class Walk:
         """Whether every request has its reply."""
         return len(self.replies) == len(self.requests)
 
+    def fail(self, told: str) -> None:
+        """Note what the tree was given up for; an empty text is no failure."""
+        self.failure = told and f"{self.name}: {told}"
+
     def expect(self, asked: Request | tuple[Request, ...]) -> None:
         """Take the simulation's next requests."""
         self.is_tuple = isinstance(asked, tuple)
@@ -89,8 +95,9 @@ class Walk:
 
     def keep_at_marks(self, forest: Forest) -> None:
         """Keep the tree for every mark that is reached. To be called before anything more is drawn."""
+        spent = self.cost.tokens_generated if self.query.unit is Unit.TOKENS else self.simulations
         for mark in self.query.marks[len(self.kept) :]:
-            if self.cost.tokens_generated < mark:
+            if spent < mark:
                 return
             self.kept.append(self._copy(forest))
 

@@ -28,7 +28,7 @@ from regrow.build import (
     strategy_of,
     task_of,
 )
-from regrow.config import SERVER, Config
+from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.evaluation import texts
 from regrow.grow import grow
 from regrow.tasks.problems import read_problems
@@ -46,7 +46,9 @@ def ask(config: Config, question: str | None) -> None:
     checker = checker_of(config, task)
     check_choices(config)
     policy = Path(config.policy.path) if config.policy.path else None
-    if policy is None and config.policy.engine != SERVER:
+    if config.policy.engine == RECORDED:
+        raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
+    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
         policy = base.base_policy(config, task)
     prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
     queries = [strategy.query(problem, budget, config.seed, "ask") for problem in problems]

@@ -22,7 +22,7 @@ from prm.train import TrainPrm
 from prm.train import train as train_prm
 from regrow import atomic, provenance
 from regrow.build import fields_of
-from regrow.config import PROGRESS, BaseConfig, Config, PrmConfig, settings_of
+from regrow.config import PROGRESS, RECORDED, BaseConfig, Config, PrmConfig, settings_of
 from regrow.progress import track
 from regrow.tasks import embedded
 from regrow.tasks.task import Split, Task, ValuedSteps
@@ -71,7 +71,9 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         InputError: There are none.
     """
     if policy is None:
-        raise InputError("policy=server: no policy's weights to fit PRM 0 from, expected prm.path=DIR")
+        engine = config.policy.engine
+        other = " or prm=recorded" if engine == RECORDED else ""
+        raise InputError(f"policy={engine}: no policy's weights to fit PRM 0 from, expected prm.path=DIR{other}")
     zero = config.prm.zero
     settings = {
         "task": task_settings(config),

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mcts.aggregate import Aggregate
-from mcts.budget import Budget
+from mcts.budget import Budget, Unit
 from mcts.choice import Choice
 from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.types import Problem, Step
 from policy.prompts import PromptFormat
+from policy.recorded import RecordedSet, RecordedSettings, recorded_set
 from policy.server_settings import ServerSettings
 from policy.vllm_settings import VllmSettings
 from prm.formats import FORMATS, OURS
@@ -24,10 +25,12 @@ from regrow.config import (
     ENGINES,
     LABELS,
     PRM_ENGINES,
+    RECORDED,
     SEARCHES,
     SERVER,
     STRATEGY,
     VALUES,
+    WITHOUT_WEIGHTS,
     BudgetConfig,
     Config,
     settings_of,
@@ -108,6 +111,7 @@ def check_choices(config: Config) -> None:
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "evaluate.values": (config.evaluate.values, VALUES),
+        "evaluate.unit": (config.evaluate.unit, tuple(Unit)),
         "output": (config.output, ("text", "json")),
     }
     choices |= {f"round.controls[{i}]": (name, CONTROLS) for i, name in enumerate(config.round.controls)}
@@ -116,6 +120,10 @@ def check_choices(config: Config) -> None:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
+    if not 0.0 < config.prm.threshold <= 1.0:
+        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
+    if config.prm.engine == RECORDED != config.policy.engine:
+        raise InputError(f"config prm=recorded with policy={config.policy.engine}: expected policy=recorded beside it")
     counts = {
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,
@@ -155,8 +163,20 @@ def prompt_of(config: Config) -> PromptFormat:
     return settings_of(PromptFormat, fields_of(config.prompt), "prompt")
 
 
+def recorded_of(config: Config) -> RecordedSet:
+    """The solutions that `policy=recorded` draws from. Raises `InputError` if there is no such file."""
+    if config.policy.recorded.path is None:
+        raise InputError("policy=recorded: no file, expected policy.recorded.path=FILE")
+    return recorded_set(Path(config.policy.recorded.path))
+
+
 def policy_of(config: Config, path: Path | None) -> Policy:
-    """The policy of a checkpoint directory; None where a server has it."""
+    """The policy of a checkpoint directory; None where there is no such directory here."""
+    if config.policy.engine == RECORDED:
+        from policy.recorded_policy import RecordedPolicy
+
+        settings = settings_of(RecordedSettings, fields_of(config.policy.recorded), "policy.recorded")
+        return RecordedPolicy(recorded_of(config), prompt_of(config), seed=config.seed if settings.shuffled else None)
     if config.policy.engine == SERVER:
         from policy.server_policy import ServerPolicy
 
@@ -166,8 +186,8 @@ def policy_of(config: Config, path: Path | None) -> Policy:
     if config.policy.engine == "vllm":
         from policy.vllm_policy import VllmPolicy
 
-        settings = settings_of(VllmSettings, fields_of(config.policy.vllm), "policy.vllm")
-        return VllmPolicy(path, prompt=prompt_of(config), settings=settings)
+        vllm = settings_of(VllmSettings, fields_of(config.policy.vllm), "policy.vllm")
+        return VllmPolicy(path, prompt=prompt_of(config), settings=vllm)
     from policy.transformers_policy import TransformersPolicy
 
     return TransformersPolicy.load(path, prompt=prompt_of(config), batch_rows=config.policy.batch_rows)
@@ -177,12 +197,12 @@ def critic_of(config: Config, path: Path | None, strategy: Strategy) -> StepScor
     """The policy of a checkpoint directory as its own critic, for a search that asks one.
 
     Raises:
-        InputError: The policy has no words for it, or a server has it.
+        InputError: The policy has no words for it, or is no checkpoint here.
     """
     if not getattr(strategy.search, "asks_critic", False):
         return None
-    if config.policy.engine == SERVER or path is None:
-        raise InputError("policy=server: is no critic of its own, expected search.asks_critic=false")
+    if config.policy.engine in WITHOUT_WEIGHTS or path is None:
+        raise InputError(f"policy={config.policy.engine}: is no critic of its own, expected search.asks_critic=false")
     from policy.critic import CriticFormat, SelfCritic
 
     asked = settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic")

@@ -65,11 +65,16 @@ COMMANDS = {
         takes_question=True,
     ),
     "evaluate": Command(
-        "greedy, sampling, search and best-of-N on held-out problems, PRM quality; or a contest of strategies",
+        "greedy, sampling, search and best-of-N on held-out problems, PRM quality; a contest of strategies, "
+        "also on recorded solutions; or a PRM on judged steps",
         (
             "regrow evaluate run.dir=runs/base",
             "regrow evaluate run.dir=runs/r3 policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
             "regrow evaluate run.dir=runs/contest strategies=[best_of_n,rollout_branching,puct] budgets=[100,200,400]",
+            "regrow evaluate run.dir=runs/votes policy=recorded policy.recorded.path=samples.jsonl prm=recorded "
+            "problems=problems.jsonl",
+            "regrow evaluate run.dir=runs/prm prm.path=DIR prm.bench=[gsm8k.jsonl,math.jsonl] "
+            "prm.threshold_from=gsm8k.jsonl",
         ),
     ),
 }

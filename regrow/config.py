@@ -19,6 +19,7 @@ from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepB
 from policy.base import PolicySize
 from policy.critic import CriticFormat
 from policy.prompts import PromptFormat
+from policy.recorded import RecordedSettings
 from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
@@ -31,11 +32,14 @@ T = TypeVar("T")
 LABELS = ("progress", "hard", "soft", "simple")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-SERVER = "server"
-ENGINES = ("transformers", "vllm", SERVER)
+SERVER, RECORDED = "server", "recorded"
+ENGINES = ("transformers", "vllm", SERVER, RECORDED)
 """What generates; see `policy`."""
 
-PRM_ENGINES = ("hf", "vllm")
+WITHOUT_WEIGHTS = (SERVER, RECORDED)
+"""Policies that are no checkpoint here: nothing can be fitted from them."""
+
+PRM_ENGINES = ("hf", "vllm", RECORDED)
 """What runs the PRM; see `prm`."""
 
 PRM_MEMORY = 0.15
@@ -122,9 +126,9 @@ class BaseConfig:
 class PolicyConfig:
     """The generator. `path` starts from a checkpoint instead of the embedded base policy.
 
-    `engine`: `transformers` (in process, the same bits in any company), `vllm`, or `server` (an HTTP endpoint of the
-    OpenAI kind); `policy=vllm` and `policy=server` choose the latter two. With a server, `path` is the directory of the
-    served model's tokenizer, and there need be none.
+    `engine`: `transformers` (in process, the same bits in any company), `vllm`, `server` (an HTTP endpoint of the
+    OpenAI kind), or `recorded` (solutions in a file); `policy=vllm` and so on choose the others. With a server, `path`
+    is the directory of the served model's tokenizer, and there need be none.
 
     `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`.
     """
@@ -134,6 +138,7 @@ class PolicyConfig:
     batch_rows: int = 512
     vllm: Any = field(default_factory=schema_of(VllmSettings))
     server: Any = field(default_factory=schema_of(ServerSettings))
+    recorded: Any = field(default_factory=schema_of(RecordedSettings))
     critic: Any = field(default_factory=schema_of(CriticFormat))
     base: BaseConfig = field(default_factory=BaseConfig)
     train: Any = field(default_factory=schema_of(TrainPolicy))
@@ -155,10 +160,13 @@ class PrmConfig:
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
     value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
     has no draws yet: soft and hard start from whether an answer is still in reach.
-    `engine`: `hf` (in process, the same bits in any company) or `vllm`; `prm=vllm` chooses the latter.
+    `engine`: `hf` (in process, the same bits in any company), `vllm`, or `recorded` (the scores beside recorded
+    solutions); `prm=vllm` and `prm=recorded` choose the latter two.
     `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
+    `bench` are files of solutions with judged steps (ProcessBench's or PRMBench's form), on which `regrow evaluate`
+    measures the PRM: a step is called wrong below `threshold`, or below the best one for the file `threshold_from`.
     `yardstick` also trains, each round, the same model on exact labels of the same steps, where the task knows them.
     """
 
@@ -173,6 +181,9 @@ class PrmConfig:
     states_per_problem: int = 16
     replay: float = 0.0
     yardstick: bool = False
+    bench: list[str] = field(default_factory=list)
+    threshold: float = 0.5
+    threshold_from: str | None = None
     zero: PrmZeroConfig = field(default_factory=PrmZeroConfig)
     train: Any = field(default_factory=schema_of(TrainPrm))
 
@@ -221,14 +232,16 @@ class EvaluateConfig:
     """Held-out evaluation.
 
     Greedy decoding is measured on `problems`; sampling and searches on the first `drawn` of them. `diagnosis` adds the
-    search with the exact truth for a scorer, and with values that mean nothing. A contest is held with
-    `seeds` seeds, from `seed` on, and with `values` of the PRM, or `oracle`, `constant`, `inverted` in their place.
+    search with the exact truth for a scorer, and with values that mean nothing. A contest is held with `seeds` seeds,
+    from `seed` on, at budgets of `unit` (`tokens` or `simulations`), and with `values` of the PRM, or `oracle`,
+    `constant`, `inverted` in their place.
     """
 
     problems: int = 200
     drawn: int = 200
     samples: int = 8
     seeds: int = 1
+    unit: str = "tokens"
     split: str = "test"
     diagnosis: bool = False
     values: str = "prm"
@@ -260,7 +273,7 @@ class Config:
     `problems`: a JSONL or parquet file, or a data set as OWNER/NAME[:SUBSET[:SPLIT]]; `columns` says what is where.
 
     `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
-    `budgets` (of tokens) make `regrow evaluate` a contest; a strategy is a search, or `"search setting=value ..."`.
+    `budgets` make `regrow evaluate` a contest; a strategy is a search, or `"search setting=value ..."`.
     """
 
     run: RunConfig = field(default_factory=RunConfig)

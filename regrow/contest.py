@@ -1,4 +1,4 @@
-"""A contest: strategies on the same problems, compared at equal numbers of generated tokens.
+"""A contest: strategies on the same problems, compared at equal numbers of generated tokens or simulations.
 
 Each strategy searches once, with the largest budget; its answers at the smaller ones are those of the trees at their
 marks. So a curve over budgets costs what its last point costs.
@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from mcts.budget import Budget
+from mcts.budget import Budget, Unit
 from mcts.errors import InputError
 from mcts.ports import StepScorer
 from mcts.tree import SearchTree
+from policy.prompts import PromptFormat
 from prm.fixed import ConstantScorer
 from regrow import atomic
-from regrow.build import checker_of, critic_of, policy_of, scorer_of, strategy_of
+from regrow.build import checker_of, critic_of, policy_of, recorded_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
-from regrow.config import Config
+from regrow.config import RECORDED, Config
 from regrow.contest_report import REPORT_JSON, show, write_report
 from regrow.diagnosis import InvertedScorer, OracleScorer
 from regrow.evaluation import answered
@@ -30,6 +31,7 @@ from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.learner import Models
 from regrow.manifest import Stage, open_run
+from regrow.recorded_scores import recorded_scorer
 from regrow.rounds import MAY_DIFFER, NOT_RECORDED, start_models
 from regrow.standings import Entry, standings
 from regrow.strategy import Strategy
@@ -43,7 +45,6 @@ def contest(config: Config) -> None:
     Raises:
         InputError: A strategy or budget that cannot be.
     """
-    budgets = _budgets(config)
     folder = Path(config.run.dir)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
     with open_run(folder, "evaluate", recorded, ignore=MAY_DIFFER) as run:
@@ -52,6 +53,7 @@ def contest(config: Config) -> None:
         names = [strategy.name for strategy in strategies]
         if repeated := next((name for name in names if names.count(name) > 1), None):
             raise InputError(f"config strategies: {repeated} twice, expected different names (add name=...)")
+        budgets = _budgets(config)
         models, _ = start_models(config, it, run)
         entries: dict[str, list[Entry]] = {}
         accounts = []
@@ -63,7 +65,7 @@ def contest(config: Config) -> None:
             entries[strategy.name] = [_read(stage) for stage in stages]
             accounts += [stage.result for stage in stages]
         table = standings(strategies, entries, budgets, hides_choice=checker_of(config, it.task) is not None)
-        page = write_report(run, config.seed, table, accounts)
+        page = write_report(run, config.seed, table, accounts, Unit(config.evaluate.unit))
     if config.output == "json":
         print((page.parent / REPORT_JSON).read_text(encoding="utf-8"))
         return
@@ -72,9 +74,13 @@ def contest(config: Config) -> None:
 
 
 def _budgets(config: Config) -> tuple[int, ...]:
-    budgets = tuple(config.budgets) or (config.evaluate.budget.tokens or 0,)
+    """The budgets; where none are given and the samples are, the powers of two up to their number."""
+    unit, budgets = config.evaluate.unit, tuple(config.budgets)
+    if not budgets and config.policy.engine == RECORDED and unit == Unit.SIMULATIONS:
+        return tuple(1 << i for i in range(recorded_of(config).most.bit_length()))
+    budgets = budgets or (getattr(config.evaluate.budget, unit) or 0,)
     if list(budgets) != sorted({budget for budget in budgets if budget > 0}):
-        raise InputError(f"config budgets={list(budgets)}: expected ascending numbers of tokens, from 1")
+        raise InputError(f"config budgets={list(budgets)}: expected ascending numbers of {unit}, from 1")
     return budgets
 
 
@@ -85,13 +91,16 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
     problems = it.held_out[: config.evaluate.drawn]
 
     def work(folder: Path) -> dict[str, Any]:
-        generator = policy_of(config, models.policy)
-        budget = Budget(tokens=budgets[-1])
-        queries = [strategy.query(graded.problem, budget, seed, "contest", marks=budgets) for graded in problems]
+        generator = policy_of(dataclasses.replace(config, seed=seed), models.policy)
+        unit = Unit(config.evaluate.unit)
+        budget = Budget(tokens=budgets[-1]) if unit is Unit.TOKENS else Budget(simulations=budgets[-1])
+        queries = [
+            strategy.query(graded.problem, budget, seed, "contest", marks=budgets, unit=unit) for graded in problems
+        ]
         trees = grow(
             queries,
             generator,
-            _scorer(it, models),
+            _scorer(it, models, strategy),
             config.scheduler,
             checker=it.checker,
             critic=critic_of(config, models.policy, strategy),
@@ -123,20 +132,27 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
         "strategy": dataclasses.asdict(strategy),
         "values": config.evaluate.values,
     }
+    if config.policy.engine == RECORDED:
+        inputs["recorded"] = recorded_of(config).digest
     return it.run.stage(name, inputs=inputs, work=work)
 
 
-def _scorer(it: Experiment, models: Models) -> StepScorer | None:
+def _scorer(it: Experiment, models: Models, strategy: Strategy) -> StepScorer | None:
     """What `evaluate.values` names."""
     match it.config.evaluate.values:
         case "oracle":
             return OracleScorer(it.task, it.held_out)
         case "constant":
             return ConstantScorer()
-        case values if models.prm:
-            scorer = scorer_of(it.config, models.prm)
-            return InvertedScorer(scorer) if values == "inverted" else scorer
-    return None
+        case values:
+            scorer = _prm(it.config, models.prm, strategy)
+            return InvertedScorer(scorer) if scorer and values == "inverted" else scorer
+
+
+def _prm(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
+    if config.prm.engine == RECORDED:
+        return recorded_scorer(recorded_of(config), PromptFormat().delimiter, strategy)
+    return scorer_of(config, path) if path else None
 
 
 def _by_mark(trees: Sequence[SearchTree]) -> list[tuple[SearchTree, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mcts.budget import Unit
 from regrow import atomic, provenance
 from regrow.manifest import Run
 from regrow.report_page import page, plot, section, table
@@ -19,18 +20,24 @@ from regrow.standings import Standing
 SCHEMA = 1
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 _NOTE = (
-    "The same problems for all, answers compared at equal numbers of generated tokens; the solution that reaches a "
-    "budget is still finished, as its tokens a problem tell. Intervals: 95 %, bootstrap over problems; differences are "
-    "paired, problem by problem."
+    "The same problems for all, answers compared at equal budgets. Intervals: 95 %, bootstrap over problems; "
+    "differences are paired, problem by problem. "
 )
+_UNIT_NOTES = {
+    Unit.TOKENS: "Budgets are generated tokens; the solution that reaches one is still finished, as its tokens tell.",
+    Unit.SIMULATIONS: "Budgets are simulations; one of best-of-N is one solution, unless search.width says more.",
+}
 _ACCOUNT_NOTE = "What every strategy spent with its largest budget, and what the policy itself counted."
 
 
-def write_report(run: Run, seed: int, standings: Sequence[Standing], accounts: Sequence[Mapping[str, Any]]) -> Path:
+def write_report(
+    run: Run, seed: int, standings: Sequence[Standing], accounts: Sequence[Mapping[str, Any]], unit: Unit
+) -> Path:
     """Write both files into the run directory, and the table to standard output.
 
     Args:
         accounts: One a strategy and seed: what it spent.
+        unit: Of the budgets.
 
     Returns:
         The page.
@@ -47,10 +54,10 @@ def write_report(run: Run, seed: int, standings: Sequence[Standing], accounts: S
     }
     atomic.write_json(run.folder / REPORT_JSON, report)
     sections = [
-        section("Accuracy over tokens", _NOTE, plot("curve"), _html_table(standings)),
+        section(f"Accuracy over {unit}", _NOTE + _UNIT_NOTES[unit], plot("curve"), _html_table(standings)),
         section("Accounts", _ACCOUNT_NOTE, _accounts_table(accounts)),
     ]
-    html = page("regrow evaluate", report, sections, {"curve": curve(standings)})
+    html = page("regrow evaluate", report, sections, {"curve": curve(standings, unit)})
     atomic.write_text(run.folder / REPORT_HTML, html)
     return run.folder / REPORT_HTML
 
@@ -64,8 +71,8 @@ def show(standings: Sequence[Standing], console: Console | None = None) -> None:
     (console or Console(highlight=False, width=140)).print(drawn)
 
 
-def curve(standings: Sequence[Standing]) -> Figure:
-    """Accuracy over generated tokens, a line a strategy, tokens on a logarithmic axis."""
+def curve(standings: Sequence[Standing], unit: Unit = Unit.TOKENS) -> Figure:
+    """Accuracy over generated tokens or simulations, a line a strategy, on a logarithmic axis."""
     data = []
     for index, name in enumerate(dict.fromkeys(one.strategy for one in standings)):
         points = [one for one in standings if one.strategy == name]
@@ -73,7 +80,7 @@ def curve(standings: Sequence[Standing]) -> Figure:
             {
                 "name": name,
                 "mode": "lines+markers",
-                "x": [one.tokens for one in points],
+                "x": [one.tokens if unit is Unit.TOKENS else one.budget for one in points],
                 "y": [one.accuracy for one in points],
                 "error_y": {
                     "array": [one.high - one.accuracy for one in points],
@@ -82,14 +89,14 @@ def curve(standings: Sequence[Standing]) -> Figure:
                     "thickness": 1.2,
                     "width": 3,
                 },
-                "hovertemplate": "%{x:.0f} tokens: %{y:.1%}",
+                "hovertemplate": f"%{{x:.0f}} {unit}: %{{y:.1%}}",
                 "line": {"color": colour(index), "width": 2, "dash": "solid" if index < SERIES else "dot"},
                 "marker": {"size": 7, "symbol": "circle" if index < SERIES else "diamond"},
             }
         )
     budgets = sorted({one.budget for one in standings})
     ticks = {"tickvals": budgets, "ticktext": [f"{budget:,}" for budget in budgets]}
-    x = {"type": "log", "title": axis_title("tokens generated on a problem"), **ticks}
+    x = {"type": "log", "title": axis_title(f"{unit} on a problem"), **ticks}
     y = {"tickformat": ".0%", "rangemode": "tozero"}
     return {"data": data, "layout": layout("Accuracy, 95 % intervals", x, y)}
 

@@ -11,7 +11,7 @@ from mcts.types import Score, State, Ticket, Values
 from regrow.tasks.task import GradedProblem, Task, ValuedSteps
 
 
-class _Immediate:
+class Immediate:
     """A scorer that answers by a function of the state. Implements `mcts.ports.StepScorer`."""
 
     def __init__(self, fingerprint: str, values: Callable[[State], Values]) -> None:
@@ -45,7 +45,7 @@ class InvertedScorer:
         return [(ticket, tuple(1.0 - value for value in values)) for ticket, values in self._scorer.poll(timeout_s)]
 
 
-class OracleScorer(_Immediate):
+class OracleScorer(Immediate):
     """Values every prefix by the exact truth: 1 while a correct answer is in reach, else 0. For measuring only.
 
     Raises:
@@ -64,7 +64,7 @@ class OracleScorer(_Immediate):
         super().__init__(f"oracle:{task.name}", lambda state: (1.0, *map(float, truth(state).reachable)))
 
 
-class ShuffledScorer(_Immediate):
+class ShuffledScorer(Immediate):
     """Gives every prefix a value that a real scorer gave to some prefix of the same depth: its scale, not its sense.
 
     Args:

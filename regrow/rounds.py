@@ -16,7 +16,7 @@ from prm.model import check_trainable
 from regrow import atomic, base
 from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, SERVER, Config
+from regrow.config import PROGRESS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -65,7 +65,8 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
 def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Models, dict[str, float]]:
     """The models of round 0, given by path or else the base policy and PRM 0, and the seconds they took.
 
-    A server's policy is no directory here, unless that of its tokenizer is given.
+    A server's policy is no directory here, unless that of its tokenizer is given; recorded solutions and scores have
+    no models.
     """
     seconds: dict[str, float] = {}
 
@@ -81,8 +82,10 @@ def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Mode
         return stage.folder
 
     policy = Path(config.policy.path) if config.policy.path else None
-    if policy is None and config.policy.engine != SERVER:
+    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
         policy = copied("policy", lambda: base.base_policy(config, experiment.task))
+    if config.prm.engine == RECORDED:
+        return Models(policy), seconds
     prm = Path(config.prm.path or copied("prm", lambda: base.prm_zero(config, experiment.task, policy)))
     return Models(policy, prm, prm if config.prm.yardstick else None), seconds
 

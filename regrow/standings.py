@@ -24,7 +24,7 @@ class Standing:
     Attributes:
         strategy: Its name.
         choice: What chose among its solutions.
-        budget: Tokens it was allowed to generate.
+        budget: Tokens it was allowed to generate, or simulations.
         tokens: Generated on a problem, mean. The last solution begun may go over the budget.
         accuracy: Mean over problems and seeds of the answers that are correct.
         low: Lower end of its 95 % bootstrap interval over problems.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mcts.aggregate import Aggregate
-from mcts.budget import Budget
+from mcts.budget import Budget, Unit
 from mcts.choice import Choice, choose
 from mcts.search import Search
 from mcts.seeds import Part, seed_of
@@ -33,16 +33,19 @@ class Strategy:
         """The name under which results are reported."""
         return self.search.name
 
-    def query(self, problem: Problem, budget: Budget, *seed: Part, marks: tuple[int, ...] = ()) -> Query:
+    def query(
+        self, problem: Problem, budget: Budget, *seed: Part, marks: tuple[int, ...] = (), unit: Unit = Unit.TOKENS
+    ) -> Query:
         """The tree to grow for `problem`.
 
         Strategies share their seeds: what two of them draw alike comes out alike, and chance tells them less apart.
 
         Args:
             seed: What the tree's seed depends on, beside the problem.
+            marks: Where the tree is kept on the way, in numbers of `unit`.
         """
         its_seed = seed_of(*seed, problem.id)
-        return Query(problem, self.search, budget, its_seed, aggregate=self.aggregate, marks=marks)
+        return Query(problem, self.search, budget, its_seed, aggregate=self.aggregate, marks=marks, unit=unit)
 
     def chosen(self, task: Task, tree: SearchTree) -> int:
         """The node of the tree's answer; `NO_NODE` where it has none."""

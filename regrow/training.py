@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from mcts.errors import InputError
-from regrow.config import SERVER, Config
+from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.contest import contest
+from regrow.prm_bench import prm_bench
 from regrow.report import Report
 from regrow.rounds import REPORT_HTML, run_rounds
 from regrow.rounds_estimate import show_estimate
@@ -17,10 +18,10 @@ def train(config: Config) -> None:
     """Run the rounds and say where the report lies.
 
     Raises:
-        InputError: The policy is on a server.
+        InputError: The policy is no checkpoint here.
     """
-    if config.policy.engine == SERVER:
-        raise InputError("policy=server: a server's weights cannot be retrained, expected another policy")
+    if config.policy.engine in WITHOUT_WEIGHTS:
+        raise InputError(f"policy={config.policy.engine}: has no weights here to retrain, expected another policy")
     if config.dry_run:
         show_estimate(config, "train", rounds=config.round.count)
         return
@@ -28,13 +29,18 @@ def train(config: Config) -> None:
 
 
 def evaluate(config: Config) -> None:
-    """Measure the models to start from: round 0 of a run without rounds, or a contest of strategies with them."""
+    """Measure the models to start from: round 0 of a run without rounds, a contest of strategies, or the PRM alone."""
+    if config.prm.bench:
+        prm_bench(config)
+        return
     if config.dry_run:
         show_estimate(config, "evaluate", rounds=0)
         return
     if config.strategies:
         contest(config)
         return
+    if config.policy.engine == RECORDED:
+        raise InputError("policy=recorded: expected strategies=[best_of_n,self_consistency,weighted_vote]")
     _tell(config, run_rounds(config, "evaluate", count=0))
 
 

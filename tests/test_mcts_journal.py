@@ -191,6 +191,7 @@ CHANGES = [
     {"temperature": 0.25},
     {"max_tokens": 65},
     {"seed": 8},
+    {"drawn": 1},
     {"state": State(Problem("p", "another question"), PROPOSE.state.steps)},
     {"state": State(PROPOSE.state.problem)},
     {"state": State(PROPOSE.state.problem, (Step("b", (1, 2)),))},

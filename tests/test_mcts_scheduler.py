@@ -10,7 +10,7 @@ from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcts.budget import Budget
+from mcts.budget import Budget, Unit
 from mcts.forest import Forest, Tree
 from mcts.journal import Journal
 from mcts.requests import Simulation
@@ -181,9 +181,38 @@ def test_the_tree_at_a_mark_is_that_of_a_search_with_this_budget():
             assert_same_tree(kept, alone)
 
 
+def test_marks_may_be_numbers_of_simulations():
+    marks = (1, 4, 9, 50)
+    for search in SEARCHES:
+        (whole,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run(
+            [Query(problem(3), search, Budget(simulations=9), 7, marks=marks, unit=Unit.SIMULATIONS)]
+        )
+        for mark, kept in zip(marks, whole.at_marks, strict=True):
+            budget = Budget(simulations=min(mark, 9))
+            (alone,) = Scheduler(ScriptedPolicy(WORLD), TableScorer()).run([Query(problem(3), search, budget, 7)])
+            assert_same_tree(kept, alone)
+
+
+def test_a_policy_is_told_how_much_a_tree_has_and_may_have_nothing_more():
+    def dry(request):
+        return WORLD(request) if request.drawn < 6 else ()
+
+    stream, policy = BytesIO(), ScriptedPolicy(dry)
+    asked = [Query(problem(1), BestOfN(2), Budget(simulations=99), 7, marks=(2, 50), unit=Unit.SIMULATIONS)]
+    (tree,) = Scheduler(policy, TableScorer(), journal=Journal(stream)).run(asked)
+    assert [request.drawn for request in policy.asked.values()] == [0, 2, 4, 6]
+    assert tree.failure == ""
+    assert tree.visits[0] == 6
+    assert [kept.visits[0] for kept in tree.at_marks] == [4, 6]
+    replayed = ScriptedPolicy(dry)
+    (again,) = Scheduler(replayed, TableScorer(), journal=Journal(stream)).run(asked)
+    assert not replayed.asked
+    assert_same_tree(replace(again, at_marks=()), replace(tree, at_marks=()))
+
+
 @pytest.mark.parametrize("marks", [(0, 5), (5, 5), (9, 3), (-1,)])
 def test_marks_that_do_not_ascend_are_refused(marks):
-    with pytest.raises(ValueError, match="expected ascending numbers of tokens"):
+    with pytest.raises(ValueError, match="expected ascending numbers, from 1"):
         Query(problem(1), BestOfN(), Budget(tokens=1), 0, marks=marks)
 
 
@@ -216,7 +245,7 @@ BROKEN_SCORERS = {
     "gave 1.5, expected 0 to 1": lambda request: (1.5,) * (len(request.state.steps) + 1),
 }
 BROKEN_POLICIES = {
-    "gave 0 continuations, expected 2": lambda request: (),
+    "gave 1 continuations, expected 2": lambda request: WORLD(replace(request, width=1)),
     "gave a continuation without a step": lambda request: ((),) * request.width,
 }
 

@@ -33,10 +33,10 @@ def test_help_names_every_command_and_comes_without_heavy_imports():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_helps_with_groups_and_three_examples(name, capsys):
+def test_every_command_helps_with_groups_and_examples(name, capsys):
     assert main([name, "--help"]) == 0
     said = capsys.readouterr().out
-    assert said.count(f"\n  regrow {name}") == 3
+    assert said.count(f"\n  regrow {name}") == len(COMMANDS[name].examples) >= 3
     assert "rest_mcts_star_code" in said
     assert "arithmetic" in said
 

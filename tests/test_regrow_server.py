@@ -99,7 +99,7 @@ def test_a_contest_accounts_for_every_token_that_was_served(server, prm, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train"], "a server's weights cannot be retrained"),
+        (["train"], "policy=server: has no weights here to retrain"),
         (["evaluate"], "expected prm.path=DIR"),
         (["search", "3 4 -> 7"], "expected prm.path=DIR"),
         (["search", "3 4 -> 7", "PRM", "policy.server.urls=[here]"], "config policy.server: urls: here, expected http"),

@@ -31,7 +31,7 @@ from regrow.build import (
     strategy_of,
     task_of,
 )
-from regrow.config import SERVER, Config, settings_of
+from regrow.config import WITHOUT_WEIGHTS, Config, settings_of
 from regrow.generate.selection import Selection
 from regrow.strategy import Strategy
 from regrow.tasks.problems import Columns, iter_problems
@@ -102,7 +102,7 @@ class Plan:
         """The policy's directory: the one that is given, or the embedded base policy's; None with a server."""
         if self.config.policy.path:
             return Path(self.config.policy.path)
-        return None if self.config.policy.engine == SERVER else base.base_policy(self.config, self.task)
+        return None if self.config.policy.engine in WITHOUT_WEIGHTS else base.base_policy(self.config, self.task)
 
     @cached_property
     def policy(self) -> Policy:
