@@ -48,8 +48,15 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
             def searched(asked: list[Query]) -> Iterable[SearchTree]:
                 limits = config.scheduler
                 critic = critic_of(config, models.policy, strategy)
-                room = {"max_depth": limits.max_depth, "max_tokens": limits.max_tokens}
-                return Scheduler(policy, scorer, critic=critic, checker=it.checker, **room).run(asked)
+                return Scheduler(
+                    policy,
+                    scorer,
+                    critic=critic,
+                    checker=it.checker,
+                    max_depth=limits.max_depth,
+                    max_tokens=limits.max_tokens,
+                    trees_at_once=limits.trees_at_once,
+                ).run(asked)
 
             return reckoned(name, trees, queries, searched)
 
