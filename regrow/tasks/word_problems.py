@@ -6,14 +6,12 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from mcts.types import Outcome, Problem
-from regrow.grader.answers import final_answer
-from regrow.grader.grader import shared_grader
-from regrow.grader.normal import normal_form
+from regrow.grader import extractor, normal_form, shared_grader
 from regrow.tasks.problems import Columns, iter_problems
 from regrow.tasks.split import split_of, stream
 from regrow.tasks.task import GradedProblem, Split, ValuedSteps
 
-GOLD_RULES = ("hashes", "boxed")
+GOLD = extractor(("hashes", "boxed"))
 """Where the answer stands in a row that gives a whole solution: behind `####` as in GSM8K, or boxed as in MATH."""
 
 
@@ -42,7 +40,7 @@ class WordProblems:
         self.name = name
         self._sources = {Split.TRAIN: train, Split.VALIDATION: train, Split.TEST: test or train}
         self._is_test_apart = test is not None
-        self._answers = tuple(answers)
+        self._said = extractor(answers)
         self._columns = columns
 
     def parse(self, question: str) -> str:
@@ -53,7 +51,7 @@ class WordProblems:
 
     def gold(self, answer: str) -> str:
         """The final answer of a solution, or the text as it stands."""
-        return final_answer(answer, GOLD_RULES) or answer.strip()
+        return GOLD(answer) or answer.strip()
 
     def problems(self, split: Split, count: int, seed: int) -> list[GradedProblem]:
         """The first `count` problems of the split in an order drawn by the seed; no more than these are in memory."""
@@ -66,7 +64,7 @@ class WordProblems:
 
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
         """Grade the solution's final answer."""
-        return shared_grader().grade(graded.answer, self._said(steps))
+        return shared_grader().grade(graded.answer, self._said("\n".join(steps)))
 
     def check(self, problem: Problem, steps: Sequence[str]) -> bool:
         """Not without a gold answer."""
@@ -74,7 +72,7 @@ class WordProblems:
 
     def answer(self, steps: Sequence[str]) -> str | None:
         """The final answer in a normal form."""
-        said = self._said(steps)
+        said = self._said("\n".join(steps))
         return None if said is None else normal_form(said)
 
     def truth(self, graded: GradedProblem, steps: Sequence[str]) -> ValuedSteps | None:
@@ -84,9 +82,6 @@ class WordProblems:
     def canonical(self, steps: Sequence[str]) -> str:
         """The words of the solution, whatever the case and white space."""
         return " ".join(" ".join(steps).casefold().split())
-
-    def _said(self, steps: Sequence[str]) -> str | None:
-        return final_answer("\n".join(steps), self._answers)
 
     def _of(self, split: Split) -> Iterator[GradedProblem]:
         source = self._sources[split]
