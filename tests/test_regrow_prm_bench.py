@@ -109,7 +109,7 @@ def test_the_interval_holds_the_score_and_is_about_the_normal_one():
     low, high = interval(PROCESS, counts)
     found = measured(PROCESS, solutions, values)["score"]
     assert low < found < high
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 800), rel=0.2)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 800), rel=0.1)
     assert interval(PROCESS, counts) == (low, high)
 
 
