@@ -139,10 +139,10 @@ class Learner:
 
         def judged(tree: VerifiedTree) -> VerifiedTree:
             graded = answers[tree.tree.problem.id]
-            outcomes = {
-                int(node): it.task.verify(graded, texts(tree.tree.path(int(node)))) for node in tree.tree.finals()
-            }
-            return VerifiedTree.labelled(tree.tree, graded.answer, outcomes)
+            solutions = {int(node): texts(tree.tree.path(int(node))) for node in tree.tree.finals()}
+            outcomes = {node: it.task.verify(graded, steps) for node, steps in solutions.items()}
+            given = {node: it.task.answer(steps) for node, steps in solutions.items()}
+            return VerifiedTree.labelled(tree.tree, graded.answer, outcomes, given)
 
         def work(folder: Path) -> dict[str, Any]:
             trees = [judged(tree) for tree in read_trees(found.folder)]
