@@ -81,6 +81,11 @@ def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
     )
 
 
+def prompt_of(config: Config) -> PromptFormat:
+    """How a question is put to the policy."""
+    return PromptFormat()
+
+
 def word_of(known: type[W], word: str, where: str) -> W:
     """The member of an enumeration that a word of the configuration names."""
     if word not in list(known):

@@ -233,6 +233,28 @@ class EvaluateConfig:
 
 
 @dataclass
+class ExportConfig:
+    """What `regrow export` writes; `regrow export KEY=...` sets these without `export.` before them.
+
+    `traces`: a trace store, a run, or a folder of stores; null pushes the folder `out` as it is. `format`: a name of
+    `regrow.export.formats`. `labels`: which labels are values, and tell which of two steps is better; good and bad
+    steps are told by hard ones. `per_problem`: at most so many correct solutions of a problem, and as many wrong ones;
+    null for all. `margin`: by how much two steps must differ for a step preference. `hub`: a place on the Hugging Face
+    hub to push `out` to.
+    """
+
+    traces: str | None = None
+    format: str | None = None
+    out: str | None = None
+    split: str = "train"
+    per_problem: int | None = 4
+    margin: float = 0.5
+    labels: str = "soft"
+    rows_per_file: int = 100_000
+    hub: str | None = None
+
+
+@dataclass
 class Config:
     """Everything a command can be told.
 
@@ -257,6 +279,7 @@ class Config:
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
 
 
 def register() -> None:
