@@ -1,5 +1,6 @@
 """Verified countdown trees without a model: some of the legal moves at each state, one solution among them."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -39,7 +40,7 @@ def verified_tree(graded: GradedProblem, width: int = 3) -> VerifiedTree:
 
 
 def judged(graded: GradedProblem, steps: list[Step | None], parent: list[int]) -> VerifiedTree:
-    """A tree of these nodes, each leaf drawn once, with the task's verdicts."""
+    """A tree of these nodes, each final drawn once, with the task's verdicts; half of the trees answer right."""
     size = len(steps)
     visits = np.zeros(size, np.int32)
     flags = np.zeros(size, np.uint16)
@@ -65,8 +66,8 @@ def judged(graded: GradedProblem, steps: list[Step | None], parent: list[int]) -
         flags=flags,
     )
     finals = {int(node): [step.text for step in tree.path(int(node))] for node in tree.finals()}
-    outcomes: dict[int, Outcome] = {node: TASK.verify(graded, texts) for node, texts in finals.items()}
-    tree = SearchTree(
-        **{name: getattr(tree, name) for name in SearchTree.__slots__} | {"answer": max(finals, default=-1)}
-    )
+    outcomes = {node: TASK.verify(graded, texts) for node, texts in finals.items()}
+    right = [node for node, outcome in outcomes.items() if outcome is Outcome.CORRECT]
+    is_right = right and seed_of("answers right", graded.problem.id) % 2
+    tree = replace(tree, answer=right[0] if is_right else max(finals, default=NO_NODE))
     return VerifiedTree.labelled(tree, graded.answer, outcomes, {node: TASK.answer(t) for node, t in finals.items()})

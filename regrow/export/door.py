@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mcts.errors import InputError
@@ -57,7 +58,7 @@ def _write(config: Config, traces: Path, out: Path) -> dict[str, int]:
         seed=config.seed,
     )
     schema, counts = schema_of(form.columns, recipe), {"trees": 0}
-    with atomic.directory(out) as folder:
+    with _writable(out), atomic.directory(out) as folder:
         counts["rows"] = write_shards(
             folder,
             _rows(folders, form, recipe, counts),
@@ -90,6 +91,14 @@ def _out(settings: ExportConfig) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"out={out}: is a file, expected a folder")
     return out
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise InputError(f"out={out}: {error.strerror}, expected a folder that can be written") from error
 
 
 def _check(settings: ExportConfig) -> None:

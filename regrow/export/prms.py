@@ -54,12 +54,14 @@ def rlhflow(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]
 def prm800k(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
     """`question` and `label`, whose steps each have all labelled siblings as completions, rated 1 or -1.
 
-    As there, a wrong solution ends at its first bad step. Nobody is neutral (0) here.
+    As there, a wrong solution ends at its first bad step. Nobody is neutral (0) here. A solution is given up where it
+    ended too early, each of its steps being good.
     """
     tree = verified.tree
     for one in _both(verified, recipe):
         good = is_good(verified, one.nodes)
-        kept = len(good) if one.is_correct else good.index(False) + 1
+        is_broken = not all(good)
+        kept = good.index(False) + 1 if is_broken else len(good)
         yield {
             "labeler": LABELER,
             "timestamp": None,
@@ -76,7 +78,7 @@ def prm800k(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]
             "label": {
                 "steps": [_choice(verified, node) for node in one.nodes[:kept]],
                 "total_time": 0,
-                "finish_reason": "solution" if one.is_correct else "found_error",
+                "finish_reason": "found_error" if is_broken else "solution" if one.is_correct else "give_up",
             },
         }
 
