@@ -109,8 +109,9 @@ def test_trls_prm_trainer_takes_a_step_on_what_our_reader_of_its_prms_will_read(
     tokenizer = build_tokenizer(TASK.words())
     encoder = Trl().encoder(tokenizer, Qwen2Config())
     rows = load_dataset(str(data), split="train", cache_dir=str(tmp_path / "cache"))
+    questions = {one.tree.problem.id: one.tree.problem.question for one in verified_trees(12)}
     for row, seen in zip(rows, told["seen"], strict=True):
-        ours = encoder.encode(row["prompt"], [Step(text) for text in row["completions"]])
+        ours = encoder.encode(questions[row["problem_id"]], [Step(text) for text in row["completions"]])
         assert list(ours.token_ids) == seen["input_ids"]
         labelled = {place: label for place, label in enumerate(seen["labels"]) if label != -100}
         assert labelled == dict(zip(ours.positions[1:], map(int, row["labels"]), strict=True))

@@ -1,7 +1,9 @@
 """`regrow export`: from trace stores to a folder that `datasets.load_dataset` opens, the same each time."""
 
 import json
+import re
 import weakref
+from pathlib import Path
 
 import pytest
 from datasets import load_dataset
@@ -213,3 +215,8 @@ def test_a_place_that_cannot_be_written_is_one_line(run, tmp_path, capsys):
         complaint = capsys.readouterr().err
         assert f"out={out}" in complaint
         assert complaint.count("\n") == 1
+
+
+def test_the_page_tells_every_format():
+    page = (Path(__file__).parents[1] / "docs/export.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(FORMATS)

@@ -30,6 +30,11 @@ def tree(*extra):
     return judged(GRADED, steps, [-1, 0, 0, *(parent for _, parent in finals)])
 
 
+def answering(node):
+    """The tree of a search that chose `node`."""
+    return dataclasses.replace(tree(), tree=dataclasses.replace(tree().tree, answer=node))
+
+
 def rows(name, verified=None, recipe=RECIPE):
     return list(FORMATS[name].rows(verified or tree(), recipe, 7))
 
@@ -107,7 +112,7 @@ def test_stepwise_has_hard_labels_and_values_of_any_kind():
 
 def test_a_step_without_a_value_has_none():
     simple = dataclasses.replace(RECIPE, labels="simple")
-    by_steps = {tuple(row["completions"]): row["values"] for row in rows("stepwise", recipe=simple)}
+    by_steps = {tuple(row["completions"]): row["values"] for row in rows("stepwise", answering(5), simple)}
     assert by_steps[SEVEN, FOURTEEN] == [0.5, 1.0]
     assert by_steps[FIVE, TWENTY] == [0.0, None]
 
@@ -166,16 +171,14 @@ def test_verl():
 
 @pytest.mark.parametrize(("answer", "said", "given", "score"), [(3, TWENTY, "20", 1.0), (4, NINE, "9", 0.0)])
 def test_lm_eval_tells_what_the_search_answered(answer, said, given, score):
-    verified = tree()
-    [row] = rows("lm_eval", dataclasses.replace(verified, tree=dataclasses.replace(verified.tree, answer=answer)))
+    [row] = rows("lm_eval", answering(answer))
     assert (row["doc_id"], row["target"], row["resps"]) == (7, "20", [[f"{FIVE}\n{said}"]])
     assert (row["filtered_resps"], row["exact_match"]) == ([given], score)
     assert row["arguments"]["gen_args_0"]["arg_0"] == "Q: 2 3 4 -> 20\n"
 
 
 def test_a_tree_without_an_answer_scores_nothing():
-    verified = tree()
-    [row] = rows("lm_eval", dataclasses.replace(verified, tree=dataclasses.replace(verified.tree, answer=-1)))
+    [row] = rows("lm_eval", answering(-1))
     assert (row["resps"], row["filtered_resps"], row["exact_match"]) == ([[""]], [""], 0.0)
 
 
