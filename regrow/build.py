@@ -138,7 +138,7 @@ def check_choices(config: Config) -> None:
         "policy.base.demonstrations": config.policy.base.demonstrations,
         "generate.problems_per_shard": config.generate.problems_per_shard,
         "generate.ngram": config.generate.ngram,
-        "samples_per_problem": config.samples_per_problem,
+        "generate.samples_per_problem": config.generate.samples_per_problem,
     }
     for key, count in counts.items():
         if count < 1:

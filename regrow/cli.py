@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _OVERRIDE = re.compile(r"\+{0,2}[A-Za-z_][\w./@:-]*=.*|~[\w./@:-]+(=.*)?", re.DOTALL)
 _FLAGS_WITH_VALUE = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
+_QUIET = {
+    "DO_NOT_TRACK": "1",  # vLLM and huggingface_hub
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, through which transformers and TRL report, too
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,12 @@ class Command:
     summary: str
     examples: tuple[str, ...]
     takes_question: bool = False
+    is_kept: bool = True
+    """Whether it keeps a record of its configuration in the run directory."""
+    node: str | None = None
+    """The node of the configuration that is the command's own: its keys may be given without its name."""
+    given: tuple[str, ...] = ()
+    """Overrides that go before the user's."""
 
 
 COMMANDS = {
@@ -48,11 +63,13 @@ COMMANDS = {
     "generate": Command(
         "a data set of verified solutions out of a problem set",
         (
-            "regrow generate generate.problems=10000              # countdown, with the demo policy",
+            "regrow generate count=10000                          # countdown, with the demo policy",
             "regrow generate task=gsm8k problems=train.jsonl policy.path=DIR search=best_of_n samples_per_problem=16",
             "regrow generate task=file problems=mine.parquet columns.problem=prompt policy=vllm policy.path=DIR "
-            "generate.decontaminate=[test.jsonl] dry_run=true",
+            "decontaminate=[test.jsonl] dry_run=true",
         ),
+        node="generate",
+        given=("run.name=generate",),
     ),
     "search": Command(
         "search one question, or a file of them; no training, no gold answers",
@@ -63,6 +80,7 @@ COMMANDS = {
             "prm.path=runs/demo/round-3/prm output=json",
         ),
         takes_question=True,
+        is_kept=False,
     ),
     "evaluate": Command(
         "greedy, sampling, search and best-of-N on held-out problems, PRM quality; a contest of strategies, "
@@ -76,6 +94,16 @@ COMMANDS = {
             "regrow evaluate run.dir=runs/prm prm.path=DIR prm.bench=[gsm8k.jsonl,math.jsonl] "
             "prm.threshold_from=gsm8k.jsonl",
         ),
+    ),
+    "export": Command(
+        "traces as training data of TRL, verl and others, or as evaluation logs; a folder for datasets.load_dataset",
+        (
+            "regrow export traces=runs/demo/round-1/traces format=sft out=data/sft",
+            "regrow export traces=runs/demo format=stepwise out=data/prm labels=soft per_problem=8",
+            "regrow export out=runs/demo/round-3/policy hub=NAME/policy",
+        ),
+        is_kept=False,
+        node="export",
     ),
 }
 
@@ -119,14 +147,28 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
             from regrow.generate.door import generate
 
             generate(config)
+        elif name == "export":
+            from regrow.export.door import export
+
+            export(config)
         else:
             from regrow.training import evaluate, train
 
             (train if name == "train" else evaluate)(config)
 
-    given = {"search": NO_OUTPUT, "generate": ("run.name=generate",)}.get(name, ())
+    command = COMMANDS[name]
+    overrides = [_in_node(command.node, override) for override in overrides]
+    given = command.given if command.is_kept else (*NO_OUTPUT, *command.given)
     run_composed(name, [*given, *overrides], job)
     return DONE
+
+
+def _in_node(node: str | None, override: str) -> str:
+    """An override of a key of the command's own node, by its full name."""
+    from regrow.config import Config
+
+    keys = vars(getattr(Config(), node)) if node else ()
+    return f"{node}.{override}" if override.partition("=")[0].partition(".")[0] in keys else override
 
 
 def _split(name: str, words: list[str]) -> tuple[str | None, list[str]]:
@@ -190,11 +232,9 @@ def _quoted(word: str) -> str:
 
 
 def _quiet_libraries() -> None:
-    """No library phones home or chats; set before any of them is imported."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    """No library phones home or chats; set before any of them is imported, unless the user has set it."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 if __name__ == "__main__":

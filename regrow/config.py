@@ -250,13 +250,15 @@ class EvaluateConfig:
 
 @dataclass
 class GenerateConfig:
-    """A data set: how many problems (of the task's own, or the first of `problems=`), and what is kept.
+    """A data set; `regrow generate KEY=...` sets these without `generate.` before them.
 
-    `decontaminate`: test sets (files or data sets) whose questions must not come up: a problem that shares `ngram`
-    words in a row with one is left out. `budget`: limits of a search beside `samples_per_problem`.
+    `count`: how many problems, of the task's own or the first of `problems=`. `samples_per_problem`: simulations of the
+    search; of best-of-N, solutions. `budget`: its limits beside these. `decontaminate`: test sets (files or data sets)
+    whose questions must not come up: a problem that shares `ngram` words in a row with one is left out.
     """
 
-    problems: int | None = None
+    count: int | None = None
+    samples_per_problem: int = 8
     problems_per_shard: int = 512
     decontaminate: list[str] = field(default_factory=list)
     ngram: int = 13
@@ -265,11 +267,32 @@ class GenerateConfig:
 
 
 @dataclass
+class ExportConfig:
+    """What `regrow export` writes; `regrow export KEY=...` sets these without `export.` before them.
+
+    `traces`: a trace store, a run, or a folder of stores; null pushes the folder `out` as it is. `format`: a name of
+    `regrow.export.formats`. `labels`: which labels are values, and tell which of two steps is better; good and bad
+    steps are told by hard ones. `per_problem`: at most so many correct solutions of a problem, and as many wrong ones;
+    null for all. `margin`: by how much two steps must differ for a step preference. `hub`: a place on the Hugging Face
+    hub to push `out` to.
+    """
+
+    traces: str | None = None
+    format: str | None = None
+    out: str | None = None
+    split: str = "train"
+    per_problem: int | None = 4
+    margin: float = 0.5
+    labels: str = "soft"
+    rows_per_file: int = 100_000
+    hub: str | None = None
+
+
+@dataclass
 class Config:
     """Everything a command can be told.
 
-    `dry_run`: print what a long command would cost, and do nothing. `samples_per_problem`: simulations of the search
-    in `regrow generate`; of best-of-N, solutions.
+    `dry_run`: print what a long command would cost, and do nothing.
     `problems`: a JSONL or parquet file, or a data set as OWNER/NAME[:SUBSET[:SPLIT]]; `columns` says what is where.
 
     `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
@@ -296,7 +319,7 @@ class Config:
     round: RoundConfig = field(default_factory=RoundConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
-    samples_per_problem: int = 8
+    export: ExportConfig = field(default_factory=ExportConfig)
     dry_run: bool = False
 
 

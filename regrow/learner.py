@@ -19,9 +19,9 @@ from prm.labels import LabelledState
 from prm.train import train as train_prm
 from regrow import base, provenance
 from regrow.build import critic_of, end_engines, policy_of, prompt_of, scorer_of
-from regrow.evaluation import texts
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
+from regrow.judging import judged
 from regrow.manifest import Stage
 from regrow.progress import track
 from regrow.selection import exactly_labelled, policy_traces, prm_states
@@ -137,15 +137,8 @@ class Learner:
         it = self._it
         answers = {graded.problem.id: graded for graded in it.fresh(number)}
 
-        def judged(tree: VerifiedTree) -> VerifiedTree:
-            graded = answers[tree.tree.problem.id]
-            outcomes = {
-                int(node): it.task.verify(graded, texts(tree.tree.path(int(node)))) for node in tree.tree.finals()
-            }
-            return VerifiedTree.labelled(tree.tree, graded.answer, outcomes)
-
         def work(folder: Path) -> dict[str, Any]:
-            trees = [judged(tree) for tree in read_trees(found.folder)]
+            trees = [judged(it.task, answers[one.tree.problem.id], one.tree) for one in read_trees(found.folder)]
             write_trees(folder, trees)
             solved = [any(outcome is Outcome.CORRECT for outcome in tree.outcomes.values()) for tree in trees]
             return {"problems": len(trees), "solved": sum(solved)}

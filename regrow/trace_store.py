@@ -2,6 +2,7 @@
 
 One row a tree and one row a node. Both files are written in row groups of the same trees, so a reader holds one group
 at a time and group i of one file belongs to group i of the other. What comes back is bit for bit what went in.
+`docs/traces.md` tells the columns. Version 2 had no answers; it is still read.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from mcts.types import Outcome, Problem, Spent, Step, StepEnd
 from regrow import atomic
 from regrow.verified import VerifiedTree
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+NEW_IN = {"answer": 3}
+"""Columns that stores before a version lack."""
+
+OLDEST_READ = 2
 TREES_PER_GROUP = 256
 PROBLEMS_FILE = "problems.parquet"
 NODES_FILE = "nodes.parquet"
@@ -70,6 +75,7 @@ NODES_SCHEMA = pa.schema(
         ("prior", pa.float32()),
         ("flags", pa.uint16()),
         ("outcome", pa.string()),
+        ("answer", pa.string()),
         ("remaining", pa.int32()),
         ("hard", pa.float32()),
         ("progress", pa.float32()),
@@ -77,7 +83,10 @@ NODES_SCHEMA = pa.schema(
     ],
     metadata=_METADATA,
 )
-"""One row a node, parents first. Null: the root's text, token_ids, logprobs and end; outcome where unjudged."""
+"""One row a node, parents first.
+
+Null: the root's text, token_ids, logprobs and end; outcome where unjudged; answer there, too, and where there is none.
+"""
 
 _TREE_ARRAYS = ("parent", "visits", "value_sum", "value", "prior", "flags")
 _LABEL_ARRAYS = ("remaining", "hard", "progress", "soft")
@@ -162,8 +171,11 @@ def _node_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any]:
         "problem_id": np.repeat(np.array([tree.problem.id for tree in trees], object), sizes),
         "node": np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
         "depth": np.concatenate([_depths(tree.parent) for tree in trees]),
-        "outcome": [verified.outcomes.get(node) for verified in group for node in range(len(verified.tree.steps))],
     }
+    for name, told in (("outcome", "outcomes"), ("answer", "answers")):
+        columns[name] = [
+            getattr(verified, told).get(node) for verified in group for node in range(len(verified.tree.steps))
+        ]
     for name in ("text", "token_ids", "logprobs", "end"):
         columns[name] = [None if step is None else getattr(step, name) for step in steps]
     for name in _TREE_ARRAYS:
@@ -197,9 +209,11 @@ def _open(path: Path, expected: pa.Schema) -> pq.ParquetFile:
 
 def _check(path: Path, found: pa.Schema, expected: pa.Schema) -> None:
     version = (found.metadata or {}).get(b"schema_version", b"none").decode(errors="replace")
-    if version != str(SCHEMA_VERSION):
+    if version not in map(str, range(OLDEST_READ, SCHEMA_VERSION + 1)):
         raise InputError(f"{path}: schema version {version}, expected {SCHEMA_VERSION}")
     for field in expected:
+        if int(version) < NEW_IN.get(field.name, OLDEST_READ):
+            continue
         if field.name not in found.names:
             raise InputError(f"{path}: column {field.name!r} is missing, expected {field.type} in version {version}")
         if (kind := found.field(field.name).type) != field.type:
@@ -213,6 +227,7 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
     arrays = {name: nodes.column(name).to_numpy() for name in _TREE_ARRAYS + _LABEL_ARRAYS}
     steps = _steps(nodes)
     outcomes = nodes.column("outcome").to_pylist()
+    answers = nodes.column("answer").to_pylist() if "answer" in nodes.column_names else None
     stop = 0
     for row in problems.to_pylist():
         start, stop = stop, stop + row["nodes"]
@@ -228,7 +243,8 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
             **{name: part[name] for name in _TREE_ARRAYS},
         )
         judged = {node: Outcome(name) for node, name in enumerate(outcomes[start:stop]) if name is not None}
-        yield VerifiedTree(tree, row["gold"], judged, StepLabels(**{name: part[name] for name in _LABEL_ARRAYS}))
+        told = {} if answers is None else {node: answers[start + node] for node in judged}
+        yield VerifiedTree(tree, row["gold"], judged, StepLabels(**{name: part[name] for name in _LABEL_ARRAYS}), told)
 
 
 def _steps(nodes: pa.Table) -> list[Step | None]:

@@ -38,8 +38,8 @@ TINY = [
 SMALL = [
     *TINY,
     "search=best_of_n",
-    "generate.problems=60",
-    "generate.problems_per_shard=16",
+    "count=60",
+    "problems_per_shard=16",
     "scheduler.trees_at_once=8",
 ]
 
@@ -140,7 +140,7 @@ def test_questions_that_came_before_or_stand_in_a_test_set_are_left_out(cache, t
     problems.write_text("\n".join(map(json.dumps, rows)))
     tests.write_text(json.dumps({"question": "2 5 -> 7"}))
     command = ["generate", *TINY, "search=best_of_n", f"problems={problems}", f"cache={cache}"]
-    assert main([*command, f"run.dir={tmp_path / 'run'}", f"generate.decontaminate=[{tests}]", "generate.ngram=3"]) == 0
+    assert main([*command, f"run.dir={tmp_path / 'run'}", f"decontaminate=[{tests}]", "ngram=3"]) == 0
     report = json.loads((tmp_path / "run/report.json").read_text())
     assert report["read"] == {"problems": 5, "the same question again": 1, "shared with a test set": 1}
     assert report["problems"]["searched"] == 3
@@ -157,20 +157,20 @@ def test_an_estimate_does_nothing(cache, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (["generate.problems=null"], "expected how many of the task's own problems, or problems=FILE"),
-        (["generate.problems=0"], "generate.problems=0"),
-        (["generate.problems_per_shard=0"], "generate.problems_per_shard=0"),
-        (["generate.ngram=0"], "generate.ngram=0"),
+        (["count=null"], "expected how many of the task's own problems, or problems=FILE"),
+        (["count=0"], "count=0"),
+        (["problems_per_shard=0"], "generate.problems_per_shard=0"),
+        (["ngram=0"], "generate.ngram=0"),
         (["samples_per_problem=0"], "samples_per_problem=0: expected at least 1"),
-        (["generate.selection.keep=best"], "expected one of correct, all"),
-        (["generate.selection.per_problem=0"], "per_problem=0, expected at least 1"),
-        (["generate.selection.near_duplicate=2"], "near_duplicate=2"),
+        (["selection.keep=best"], "expected one of correct, all"),
+        (["selection.per_problem=0"], "per_problem=0, expected at least 1"),
+        (["selection.near_duplicate=2"], "near_duplicate=2"),
         (["task=gsm8k", "problems=absent.jsonl"], "absent.jsonl: cannot be read"),
         (["task=gsm8k", "problems=notes.txt"], "no source of problems"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_done(wrong, said, tmp_path, capsys):
-    assert main(["generate", f"run.dir={tmp_path / 'run'}", "generate.problems=5", *wrong]) == UNUSABLE
+    assert main(["generate", f"run.dir={tmp_path / 'run'}", "count=5", *wrong]) == UNUSABLE
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1

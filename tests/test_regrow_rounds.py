@@ -122,6 +122,8 @@ def test_search_saw_no_gold_answer_and_verification_did(run):
     assert not any(tree.outcomes for tree in searched)
     assert all(tree.gold for tree in verified)
     assert any(tree.outcomes for tree in verified)
+    assert all(tree.answers.keys() == tree.outcomes.keys() for tree in verified)
+    assert any(answer for tree in verified for answer in tree.answers.values())
     spent = sum(tree.tree.spent.tokens_generated for tree in searched)
     assert spent == read_report(run / "report.json").rounds[1].tokens_generated
 

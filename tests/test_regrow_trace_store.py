@@ -53,7 +53,8 @@ def verified_trees(draw):
     )
     outcomes = draw(st.dictionaries(st.integers(0, size - 1), st.sampled_from(Outcome)))
     labels = StepLabels(column(np.int32), column(np.float32), column(np.float32), column(np.float32))
-    return VerifiedTree(tree, draw(st.text(max_size=5)), outcomes, labels)
+    answers = {node: draw(st.none() | st.text(max_size=3)) for node in outcomes}
+    return VerifiedTree(tree, draw(st.text(max_size=5)), outcomes, labels, answers)
 
 
 def bits(value):
@@ -62,6 +63,8 @@ def bits(value):
         return [(one.name, bits(getattr(value, one.name))) for one in dataclasses.fields(value)]
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, dict):
+        return sorted(value.items())
     if isinstance(value, tuple):
         return tuple(bits(inner) for inner in value)
     return value.hex() if isinstance(value, float) else value
@@ -83,7 +86,7 @@ def small_tree(number=0, size=3):
         zeros,
         np.zeros(size, np.uint16),
     )
-    return VerifiedTree.labelled(tree, "6", {size - 1: Outcome.CORRECT})
+    return VerifiedTree.labelled(tree, "6", {size - 1: Outcome.CORRECT}, {size - 1: "1 + 2 + 3"})
 
 
 @settings(max_examples=40, deadline=None)
@@ -124,6 +127,7 @@ def test_the_files_say_what_others_want_to_read(tmp_path):
     nodes = pq.read_table(tmp_path / NODES_FILE).to_pylist()
     assert [row["depth"] for row in nodes] == [0, 1, 2]
     assert [row["outcome"] for row in nodes] == [None, None, "correct"]
+    assert [row["answer"] for row in nodes] == [None, None, "1 + 2 + 3"]
     assert [row["remaining"] for row in nodes] == [2, 1, 0]
     assert nodes[0]["text"] is None
 
@@ -139,6 +143,71 @@ def test_a_failed_write_leaves_the_old_store(tmp_path):
         write_trees(tmp_path, broken())
     assert [tree.tree.problem.id for tree in read_trees(tmp_path)] == ["p7"]
     assert {path.name for path in tmp_path.iterdir()} == {PROBLEMS_FILE, NODES_FILE}
+
+
+def store_of_version_2(folder):
+    """Two trees, as the store was before it kept answers: every column spelt out."""
+    version = {"schema_version": "2"}
+    problems = pa.table(
+        {
+            "tree": pa.array([0, 1], pa.int64()),
+            "problem_id": ["p0", "p1"],
+            "question": ["1 2 -> 3", "2 3 -> 6"],
+            "gold": ["3", "6"],
+            "strategy": ["best_of_n", "best_of_n"],
+            "failure": ["", "lost"],
+            "seed": pa.array([1, 2**64 - 1], pa.uint64()),
+            "answer_node": pa.array([1, -1], pa.int32()),
+            "nodes": pa.array([2, 1], pa.int32()),
+            "finals": pa.array([1, 0], pa.int32()),
+            "correct": pa.array([1, 0], pa.int32()),
+            **{
+                name: pa.array([5, 0], pa.int64())
+                for name in ("tokens_generated", "tokens_scored", "policy_calls", "scorer_calls")
+            },
+        }
+    )
+    nodes = pa.table(
+        {
+            "tree": pa.array([0, 0, 1], pa.int64()),
+            "problem_id": ["p0", "p0", "p1"],
+            "node": pa.array([0, 1, 0], pa.int32()),
+            "parent": pa.array([-1, 0, -1], pa.int32()),
+            "depth": pa.array([0, 1, 0], pa.int32()),
+            "text": pa.array([None, "2 + 1 = 3", None]),
+            "token_ids": pa.array([None, [7, 1], None], pa.list_(pa.int32())),
+            "logprobs": pa.array([None, [-0.5, -1.0], None], pa.list_(pa.float64())),
+            "end": pa.array([None, "final", None]),
+            "visits": pa.array([1, 1, 0], pa.int32()),
+            "value_sum": pa.array([1.0, 1.0, 0.0], pa.float64()),
+            "value": pa.array([0.5, 0.75, float("nan")], pa.float32()),
+            "prior": pa.array([0.0, 0.25, 0.0], pa.float32()),
+            "flags": pa.array([4, 3, 0], pa.uint16()),
+            "outcome": pa.array([None, "correct", None]),
+            "remaining": pa.array([1, 0, -1], pa.int32()),
+            **{name: pa.array([1.0, 1.0, float("nan")], pa.float32()) for name in ("hard", "progress", "soft")},
+        }
+    )
+    pq.write_table(problems.replace_schema_metadata(version), folder / PROBLEMS_FILE)
+    pq.write_table(nodes.replace_schema_metadata(version), folder / NODES_FILE)
+
+
+def test_a_store_of_version_2_is_read_without_answers_and_written_anew_in_version_3(tmp_path):
+    store_of_version_2(tmp_path)
+    solved, lost = read_trees(tmp_path)
+    assert (solved.outcomes, solved.answers, solved.gold) == ({1: Outcome.CORRECT}, {}, "3")
+    assert solved.tree.steps == (None, Step("2 + 1 = 3", (7, 1), (-0.5, -1.0), StepEnd.FINAL))
+    assert (lost.tree.failure, lost.tree.seed) == ("lost", 2**64 - 1)
+    write_trees(tmp_path / "new", [solved, lost])
+    assert pq.read_schema(tmp_path / "new" / NODES_FILE).metadata == {b"schema_version": b"3"}
+    assert [one.answers for one in read_trees(tmp_path / "new")] == [{1: None}, {}]
+
+
+def test_a_store_of_version_3_without_answers_is_refused(tmp_path):
+    write_trees(tmp_path, [small_tree()])
+    rewrite(tmp_path / NODES_FILE, lambda table: table.drop_columns("answer"))
+    with pytest.raises(InputError, match="column 'answer' is missing, expected string in version 3"):
+        read_trees(tmp_path)
 
 
 def rewrite(path, change):
@@ -159,9 +228,9 @@ def rewrite(path, change):
         (
             PROBLEMS_FILE,
             lambda table: table.replace_schema_metadata({"schema_version": "99"}),
-            "schema version 99, expected 2",
+            "schema version 99, expected 3",
         ),
-        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 2"),
+        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 3"),
     ],
 )
 def test_a_store_of_another_form_is_refused_in_one_line(tmp_path, name, change, says):
@@ -189,3 +258,5 @@ def test_labels_and_outcomes_must_fit_the_tree():
         dataclasses.replace(verified, labels=short)
     with pytest.raises(ValueError, match="outcomes name node 3"):
         dataclasses.replace(verified, outcomes={3: Outcome.WRONG})
+    with pytest.raises(ValueError, match="answers name node 1, expected judged nodes"):
+        dataclasses.replace(verified, answers={1: "6"})

@@ -58,26 +58,26 @@ class Plan:
         self.ngram = given.ngram
         self.seed = config.seed
         self.strategy, self.budget = self._sampling(strategy_of(config.search, config, self.task))
-        if config.problems is None and given.problems is None:
-            raise InputError("generate.problems: expected how many of the task's own problems, or problems=FILE")
-        if given.problems is not None and given.problems < 1:
-            raise InputError(f"generate.problems={given.problems}: expected at least 1")
+        if config.problems is None and given.count is None:
+            raise InputError("generate.count: expected how many of the task's own problems, or problems=FILE")
+        if given.count is not None and given.count < 1:
+            raise InputError(f"generate.count={given.count}: expected at least 1")
 
     @property
     def total(self) -> int | None:
         """How many problems there are, where that is known before they are read."""
-        return self.config.generate.problems
+        return self.config.generate.count
 
     def problems(self) -> Iterator[GradedProblem]:
         """Of `problems=`, or the task's own training problems."""
-        count = self.config.generate.problems
+        count = self.config.generate.count
         if self.config.problems is not None:
             return islice(iter_problems(self.config.problems, self.task, self.columns), count)
         assert count is not None
         try:
             return iter(self.task.problems(Split.TRAIN, count, self.seed))
         except ValueError as error:
-            raise InputError(f"generate.problems={count}: {error}") from error
+            raise InputError(f"generate.count={count}: {error}") from error
 
     def query(self, problem: Problem) -> Query:
         """The tree to grow for a problem."""
@@ -120,7 +120,7 @@ class Plan:
 
     def _sampling(self, strategy: Strategy) -> tuple[Strategy, Budget]:
         """So many simulations a problem; independent samples are drawn in one request, which engines do best."""
-        count = self.config.samples_per_problem
+        count = self.config.generate.samples_per_problem
         search = strategy.search
         if isinstance(search, BestOfN):
             wide = dataclasses.replace(search, width=count)
