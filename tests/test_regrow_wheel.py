@@ -20,7 +20,7 @@ def test_the_wheel_carries_every_package_and_composes_its_configuration_elsewher
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     code = (
-        "import sys, regrow, prm.formats; from regrow.cli import main;"
+        "import sys, regrow, prm.formats, regrow.export.formats; from regrow.cli import main;"
         f"assert regrow.__file__.startswith({str(site)!r}), regrow.__file__;"
         "sys.exit(main(['train', 'search=rest_mcts_star_code', '--cfg', 'job']))"
     )
