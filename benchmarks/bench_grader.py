@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -122,9 +123,16 @@ def speeds(pairs: list[Pair], about: dict[str, Any]) -> list[list[str]]:
                 grader.grade(r"\sqrt{2}", rf"\sqrt{{{number + 3}}}")
             _, seconds = graded(chosen, grader)
         rate = len(chosen) / seconds
-        figure = {"part": f"speed, {name}", "workers": workers, "pairs": len(chosen), "per_second": round(rate, 1)}
+        load = round(os.getloadavg()[0], 1)
+        figure = {
+            "part": f"speed, {name}",
+            "workers": workers,
+            "pairs": len(chosen),
+            "per_second": round(rate, 1),
+            "load": load,
+        }
         print(json.dumps(figure | about), flush=True)
-        rows.append([name, "none" if name == "plain" else str(workers), f"{len(chosen):,}", f"{rate:,.0f}"])
+        rows.append([name, "none" if name == "plain" else str(workers), f"{len(chosen):,}", f"{rate:,.0f}", str(load)])
     return rows
 
 
@@ -153,7 +161,7 @@ def main() -> None:
         parts_of_page = {
             "agreement": table(["", "pairs", "as they must be", "share"], [row for row, _ in measured]),
             "disagreements": table(head, others) if others else "None.",
-            "speed": table(["answers", "workers", "pairs", "per second"], rates),
+            "speed": table(["answers", "workers", "pairs", "per second", "load"], rates),
             "grader facts": facts,
         }
         fill(PAGE, parts_of_page)

@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import subprocess
@@ -20,18 +21,29 @@ GOLD = r"\sqrt{2}"
 HANG = "10^{10^{9}}x"
 
 
+NUMBERS = itertools.count(3)
+
+
 def works(grader):
-    return grader.grade(GOLD, r"2/\sqrt2"), grader.grade(GOLD, r"\sqrt{8} / 4")
+    """What a right and a wrong answer are graded as, each new, so that a worker has to say so."""
+    number = next(NUMBERS)
+    return grader.grade(GOLD, rf"\frac{{\sqrt{{{2 * number**2}}}}}{{{number}}}"), grader.grade(
+        GOLD, rf"\sqrt{{{number}}}"
+    )
 
 
-def processes_of(pid):
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in listed.stdout.split()]
+def workers_of(parent):
+    """The spawned processes of a parent, out of those that the system lists."""
+    commands = {int(path.name): path / "cmdline" for path in Path("/proc").iterdir() if path.name.isdigit()}
+    return [pid for pid, path in commands.items() if is_running(pid, parent) and b"spawn_main" in path.read_bytes()]
 
 
-def is_running(pid):
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+def is_running(pid, parent=None):
+    try:
+        state, above = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return False
+    return state != "Z" and parent in {None, int(above)}
 
 
 def wait_until(condition, seconds):
@@ -115,21 +127,16 @@ def test_a_memory_error_is_a_timeout(monkeypatch):
 def test_a_worker_that_dies_costs_its_own_answer_at_most():
     with Grader(workers=2, timeout_s=5.0) as grader:
         works(grader)
-        for pid in grader_workers():
+        for pid in workers_of(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         assert works(grader) == (Outcome.CORRECT, Outcome.WRONG)
         slow = grader.submit(GOLD, HANG)
         time.sleep(0.5)
-        for pid in grader_workers():
+        for pid in workers_of(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         assert slow.result(timeout=30) is Outcome.TIMEOUT
         assert grader.grade(GOLD, r"\frac{2}{\sqrt2}") is Outcome.CORRECT
-    assert wait_until(lambda: not grader_workers(), 5)
-
-
-def grader_workers():
-    said = {pid: Path(f"/proc/{pid}/cmdline") for pid in processes_of(os.getpid())}
-    return [pid for pid, path in said.items() if is_running(pid) and b"spawn_main" in path.read_bytes()]
+    assert wait_until(lambda: not workers_of(os.getpid()), 5)
 
 
 def test_eight_threads_share_a_grader():
@@ -147,36 +154,39 @@ def test_equal_pairs_are_graded_once_and_closing_forgets_them():
         first = grader.submit(GOLD, HANG)
         grader.close()
         assert first.exception(timeout=5) is not None
-        assert grader.grade(GOLD, r"2/\sqrt2") is Outcome.CORRECT
+        assert grader.submit(GOLD, HANG) is not first
     assert shared_grader() is shared_grader()
 
 
 SCRIPT = """
-import time
+import os, time
 from regrow.grader import shared_grader
 
 if __name__ == "__main__":
     grader = shared_grader()
     print(grader.grade("\\\\sqrt2", "2/\\\\sqrt2"), flush=True)
-    if {hang}:
+    if {way!r} == "killed in the middle":
         grader.submit("\\\\sqrt2", "{answer}")
-        time.sleep(60)
+    elif {way!r} == "killed, its pipes held open":
+        os.fork()
+    if {way!r} != "ends":
+        time.sleep(15)
 """
 
 
-@pytest.mark.parametrize("hang", [False, True])
-def test_no_worker_outlives_its_parent(tmp_path, hang):
+@pytest.mark.parametrize("way", ["ends", "killed in the middle", "killed, its pipes held open"])
+def test_no_worker_outlives_its_parent(tmp_path, way):
     script = tmp_path / "grade.py"
-    script.write_text(SCRIPT.format(hang=hang, answer=HANG))
+    script.write_text(SCRIPT.format(way=way, answer=HANG))
     paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=paths) as parent:
         assert parent.stdout.readline().strip() == "correct"
-        workers = processes_of(parent.pid)
-        if hang:
+        workers = workers_of(parent.pid)
+        if way != "ends":
             time.sleep(0.5)
             parent.kill()
-        assert parent.wait(20) == (-signal.SIGKILL if hang else 0)
-    assert not hang or workers
+        assert parent.wait(20) == (0 if way == "ends" else -signal.SIGKILL)
+    assert way == "ends" or workers
     assert wait_until(lambda: not any(map(is_running, workers)), 10)
 
 
