@@ -91,6 +91,20 @@ def test_hostile_answers_have_the_outcome_that_fits(answer, outcome):
         assert grader.grade(GOLD, answer) is outcome
 
 
+# What hostile means is the clothes: the right value in them is right.
+DISGUISED = [
+    ("18", "\uff11\uff18"), ("18", "\u0661\u0668"), ("3.5", "\u0663\u066b\u0665"), ("18", "\U0001d7d9\U0001d7e0"),
+    ("18", "\x0018"), ("18", "\ufeff1\u200b8"), ("18", "\u202e18"), ("18", "18\r\n\t\v\f"), ("18", "18" + " " * 900),
+    ("18", "{" * 20 + "18" + "}" * 20), ("18", r"\text{" * 5 + "18" + "}" * 5), ("18", "(" * 20 + "18" + ")" * 20),
+    (GOLD, "\u221a2"), (GOLD, r"\boxed{" * 3 + r"\sqrt2" + "}" * 3), ("10^{10^{10}}", "10^{10^{10}}"), ("18", "`18`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gold", "answer"), DISGUISED)
+def test_a_right_answer_in_hostile_clothes_is_right(gold, answer):
+    assert shared_grader().grade(gold, answer) is Outcome.CORRECT
+
+
 def test_time_starts_with_the_answer_and_not_in_the_queue():
     with Grader(workers=1, timeout_s=1.0) as grader:
         hanging = [grader.submit(GOLD, f"{HANG} + {number}") for number in range(3)]

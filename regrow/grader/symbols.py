@@ -11,7 +11,7 @@ _SYMBOLS: dict[str, str | int] = {
     "≥": r"\geq ", "≠": r"\neq ", "≈": r"\approx ", "±": r"\pm ", "∓": r"\mp ", "∪": r"\cup ", "∩": r"\cap ",
     "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}", "′": "'", "’": "'", "‘": "'", "“": "", "”": "", "\"": "",
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-    "$": "", "€": "", "£": "", "¥": "", "₹": "", "\u200b": "", "\ufeff": "", "\u2061": "",
+    "$": "", "€": "", "£": "", "¥": "", "₹": "", "\u200b": "", "\ufeff": "", "\u2061": "", "٫": ".", "٬": ",",
 }  # fmt: skip
 _SYMBOLS |= {raised: f"^{digit}" for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _SYMBOLS |= {lowered: f"_{digit}" for digit, lowered in enumerate("₀₁₂₃₄₅₆₇₈₉")}

@@ -58,6 +58,8 @@ _MODULO = re.compile(r"\s*(?:\\pmod\s*\{?\w+\}?|\(\\?mod [^()]*\)|\\+)$")
 _EQUALS = re.compile(r"(?:=|\\approx(?![a-zA-Z])|\s)+")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}((?:,\d{3})+|(?: \d{3})+)(?![\d,]*\d)")
 
+_SHORT_SUM = re.compile(r"(?<=[$€£])(\s?\d[\d.,]*) ?([kKM])(?![a-zA-Z])")
+
 
 def tidy(text: str) -> str:
     r"""One spelling for symbols, spaces, brackets, `and`, degrees, percent; no dollars, no bold type, no full stop.
@@ -65,7 +67,8 @@ def tidy(text: str) -> str:
     Digits of every script are digits (full-width and Arabic-Indic ones, too), raised and lowered ones are powers and
     indices. Control characters are spaces; lone surrogates are replaced, as no other process could be sent one.
     """
-    text = _characters(text.replace(r"\$", "")).strip().strip("*_").strip()
+    text = _SHORT_SUM.sub(_written_out, text)
+    text = _characters(text.replace(r"\$", "")).strip().strip("*_`").strip()
     if r"\begin" not in text:
         text = text.replace("\\\\", "\\")  # escaped once too often; in a matrix it ends a row
     for pattern, new in _ALIKE:
@@ -75,6 +78,11 @@ def tidy(text: str) -> str:
     text = _EQUALS.sub("", text, count=1) if _EQUALS.match(text) else text
     text = _MODULO.sub("", text.strip())
     return _join_thousands(text.strip().rstrip(".,;:* "))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    """`$70K` is seventy thousand; without a currency K may be a variable."""
+    return f"{match[1]} {'million' if match[2] == 'M' else 'thousand'}"
 
 
 def _characters(text: str) -> str:
@@ -110,7 +118,7 @@ _WORD_UNIT = re.compile(
     r"(?P<rest>(?:[-+\d.,/%(){}^ ]|\\(?:frac|pi|sqrt|times|cdot)(?![a-zA-Z]))*[\d)}%]"
     r"(?:\s*(?:thousand|million|billion|trillion))?)"
     rf"(?P<unit>(?:\s+(?:[a-zA-Z]{{3,}}|{_SHORT})|\s?{_SHORT}(?![a-zA-Z]))\.?(?:[\s/-]+[a-zA-Z]['a-zA-Z.]*)*{_POWER}"
-    r"|\s+\([a-zA-Z ]{3,}\))\.?"
+    r"|\s*/\s*[a-zA-Z]{3,}|\s+\([a-zA-Z ]{3,}\))\.?"
 )
 _DEGREES = re.compile(r"\s*\^\\circ\s*(?:[CF]|\\text\{\s*[CF]\s*\})?$")
 TRIG = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
@@ -155,9 +163,16 @@ _BRACES = tuple(
 def leaf_text(text: str) -> str:
     r"""One answer without brackets around it: no unit, no `\text{}`, one spelling of fractions, no idle spaces."""
     text = without_units(text.strip())
-    text = without_units(_TEXT_GROUP.sub(r"\1", text)).strip().rstrip(" .")
+    text = without_units(_unwrapped(text)).strip().rstrip(" .")
     for pattern, new in _BRACES:
         text = pattern.sub(new, text)
     while text.startswith("{") and text.endswith("}") and "{" not in text[1:]:
         text = text[1:-1].strip()
     return " ".join(text.split())
+
+
+def _unwrapped(text: str) -> str:
+    r"""Without `\text{}` around anything, however deep it is nested (`answers.DEEPEST` bounds it)."""
+    while (inner := _TEXT_GROUP.sub(r"\1", text)) != text:
+        text = inner
+    return text
