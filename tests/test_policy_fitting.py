@@ -217,6 +217,7 @@ def long_fit(start, out, scratch, pause=0.0, told=lambda step: None):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_to_the_same_weights(start, tmp_path):
     whole = long_fit(start, tmp_path / "whole", tmp_path / "whole-scratch")
     scratch = tmp_path / "scratch"
