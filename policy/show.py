@@ -45,7 +45,7 @@ def _title(lesson: Lesson) -> str:
 def _marked(tokenizer: PreTrainedTokenizerBase, sequence: Example) -> str:
     learned = (False, *sequence.loss_mask[1:])
     runs = groupby(zip(sequence.token_ids, learned, strict=True), key=lambda token: token[1])
-    texts = ((tokenizer.decode([token for token, _ in run]), is_learned) for is_learned, run in runs)
+    texts = ((str(tokenizer.decode([token for token, _ in run])), is_learned) for is_learned, run in runs)
     return " ".join(
         (f"{OPEN}{text}{CLOSE}" if is_learned else text).replace("\n", NEWLINE) for text, is_learned in texts
     )

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from mcts.errors import InputError
+from policy import loggers
 from policy.adapter import Adapter
 from policy.base import PolicySize, create
 from policy.batch import batch_of, log_probabilities
@@ -186,6 +188,41 @@ def test_bfloat16_computes_and_float32_weights_move_at_a_small_rate(start, tmp_p
     assert in_bfloat16 < 0.05, "masters in bfloat16 would stand still"
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=1e-2)
+
+
+def test_lessons_of_another_kind_are_refused(start, tmp_path):
+    with pytest.raises(InputError, match=r"lessons\[0\] is of kind Example, Dpo.* expected Pair"):
+        train(start, solutions(2), tmp_path / "out", QUICK, loss=Dpo(), seed=0)
+    with pytest.raises(InputError, match=r"validation\[1\] is of kind Pair"):
+        train(start, solutions(2), tmp_path / "out", QUICK, seed=0, validation=[*solutions(1), *pairs(1)])
+    longest = Example((4,) * 32, (False,) + (True,) * 31)
+    with pytest.raises(InputError, match="33 tokens, expected at most 32"):
+        train(start, [Judged(longest, True)], tmp_path / "out", QUICK, loss=Laser(token=0), seed=0)
+
+
+class Figures(TrainerCallback):
+    """A logger."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        SEEN.append((self.folder, *logs))
+
+
+SEEN = []
+
+
+def test_loggers_are_told_figures_and_missing_ones_named(start, tmp_path, monkeypatch):
+    monkeypatch.setattr("policy.loggers._is_installed", lambda name: name == "tensorboard")
+    monkeypatch.setitem(loggers._CALLBACKS, "tensorboard", Figures)
+    with pytest.raises(InputError, match="logger wandb: its package is not installed"):
+        train(start, solutions(8), tmp_path / "out", QUICK, seed=0, loggers=["wandb"], logs=tmp_path)
+    for names, folder, said in ((["paper"], tmp_path, "logger 'paper'"), (["tensorboard"], None, "has no folder")):
+        with pytest.raises(InputError, match=said):
+            train(start, solutions(8), tmp_path / "out", QUICK, seed=0, loggers=names, logs=folder)
+    train(start, solutions(8), tmp_path / "out", QUICK, seed=0, loggers=["tensorboard"], logs=tmp_path)
+    assert SEEN[0][:2] == (tmp_path / "tensorboard", "loss")
 
 
 CHILD = """
