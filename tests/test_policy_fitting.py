@@ -120,7 +120,8 @@ def test_the_reference_is_the_start_or_the_one_given(start, tmp_path):
 
 def test_lora_compares_with_the_base_and_leaves_a_whole_checkpoint(start, tmp_path):
     config = replace(QUICK, lora=Lora(rank=4), learning_rate=1e-2, max_steps=20)
-    train(start, pairs(60), tmp_path / "out", config, loss=Dpo(0.3), seed=0)
+    fitted = train(start, pairs(60), tmp_path / "out", config, loss=Dpo(0.3), seed=0)
+    assert fitted["train_loss"] < 0.5, "the base has no adapter"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in start.iterdir()}
     assert margin(tmp_path / "out", start) > 2
     before, after = weights(start), weights(tmp_path / "out")
