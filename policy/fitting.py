@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
+from transformers.utils import logging as transformers_logging
 
 from mcts.errors import InputError
 from policy import adapter, checkpoint
@@ -64,17 +65,20 @@ def fit(
     pulse, plateau = Pulse(progress), Plateau(model, config.patience)
     key = _key(start, reference, lessons, validation, config, loss, seed) if scratch else ""
     with _workspace(scratch, key) as folder:
+        arguments = TrainingArguments(
+            **_schedule(config, seed),
+            **_resources(config),
+            **_intervals(config, folder if scratch else None),
+            **_evaluation(config, at_once),
+            output_dir=str(folder),
+        )
+        # A process has one device; left alone, the Trainer takes all that it sees and makes batches larger.
+        arguments._n_gpu = min(arguments.n_gpu, 1)
         trainer = LessonTrainer(
             loss=loss,
             reference=frozen,
             model=model,
-            args=TrainingArguments(
-                **_schedule(config, seed),
-                **_resources(config),
-                **_intervals(config, folder if scratch else None),
-                **_evaluation(config, at_once),
-                output_dir=str(folder),
-            ),
+            args=arguments,
             train_dataset=lessons,
             eval_dataset=validation or None,
             callbacks=[pulse, *([plateau] if validation else []), *watching],
@@ -84,7 +88,7 @@ def fit(
         trainer.remove_callback(PrinterCallback)
         trainer.plateau = plateau if validation else None
         last = [str(path) for path in checkpoints(folder)][-1:]
-        with checkpoint.without_progress_bars():
+        with checkpoint.without_progress_bars(), _errors_alone():
             trainer.train(resume_from_checkpoint=last[0] if last else None)
         if validation:
             plateau.restore()
@@ -170,6 +174,17 @@ def _save(trainer: LessonTrainer, model: Any, tokenizer: Any, start: Path, out: 
             model.peft_config["default"].base_model_name_or_path = str(start.resolve())
         checkpoint.save(model, tokenizer, out, weights)
     trainer.accelerator.wait_for_everyone()
+
+
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """Keep transformers from telling a resumed fit that intervals given as shares have become steps."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 # --- checkpoints within the fit -------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ class ResumableTrainer(Trainer):
     plateau: Plateau | None = None
 
     def _save_checkpoint(self, model: object, trial: object) -> None:
+        if self.control.should_training_stop:
+            return  # It is over: whoever resumed here would go a step too far.
         target = Path(str(self.args.output_dir)) / f"{_PREFIX}{self.state.global_step}"
         folder = target.with_name(f".{target.name}.tmp")
         if self.args.should_save:

@@ -284,6 +284,24 @@ def test_a_killed_fit_goes_on_to_the_same_weights(start, tmp_path):
     assert not any(scratch.iterdir())
 
 
+def test_a_fit_that_fails_at_the_very_end_is_not_trained_further(start, tmp_path, monkeypatch, capfd):
+    config = replace(QUICK, checkpoint_every=1, eval_every=1, patience=1, max_steps=50, learning_rate=0.1)
+
+    def fitted(out, scratch):
+        return train(start, solutions(16), out, config, seed=0, validation=solutions(8, 5), scratch=scratch)
+
+    whole = fitted(tmp_path / "whole", None)
+    assert whole["steps"] < 50, "stopped early"
+    with monkeypatch.context() as patch:
+        patch.setattr("policy.fitting._save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fitted(tmp_path / "out", tmp_path / "scratch")
+    resumed = fitted(tmp_path / "out", tmp_path / "scratch")
+    assert same(tmp_path / "whole", tmp_path / "out")
+    assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.slow
 def test_several_processes_are_one_with_as_many_batches_a_step(start, tmp_path):
     data = [replace(pair, preference=0.9, chosen_rewards=(0.5,) * len(pair.chosen.token_ids)) for pair in pairs(40)]
