@@ -9,7 +9,6 @@ from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,7 +16,7 @@ from mcts.errors import InputError
 from mcts.types import Score, Ticket, Values
 from policy import checkpoint
 from policy.batch import batch_of, log_probabilities
-from policy.decoding import fill_blocks
+from policy.decoding import ROW_BLOCK
 from policy.examples import Example
 from policy.lessons import Judged
 from policy.losses import Laser
@@ -116,8 +115,8 @@ class LaserScorer:
     def _score(self, rows: Sequence[_Waiting]) -> list[tuple[Ticket, Values]]:
         """Values of equally long rows, in one pass; logits only where a prefix of any of them ends."""
         places = sorted({end for row in rows for end in row.ends})
-        slots, _ = fill_blocks(np.arange(len(rows)))
-        ids = torch.tensor([rows[slot].token_ids for slot in slots])
+        whole = -(-len(rows) // ROW_BLOCK) * ROW_BLOCK
+        ids = torch.tensor([rows[i % len(rows)].token_ids for i in range(whole)])
         logits = self._model(ids, logits_to_keep=torch.tensor(places)).logits
         told = logits.float().log_softmax(-1)[..., self._loss.token]
         values = (self._loss.beta * (told - self._loss.reference)).clamp(0.0, 1.0).tolist()
