@@ -24,6 +24,8 @@ from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
+from regrow.alarms import Alarms
+from regrow.gate import Gate
 from regrow.generate.selection import Selection
 from regrow.tasks.problems import Columns
 
@@ -249,6 +251,18 @@ class EvaluateConfig:
 
 
 @dataclass
+class LogConfig:
+    """Where the figures of each round go beside the report; both need `pip install 'regrow[log]'`.
+
+    `tensorboard`: to `tensorboard/` in the run directory. `wandb`: to Weights & Biases, offline into the run directory
+    unless `WANDB_MODE` says otherwise.
+    """
+
+    tensorboard: bool = False
+    wandb: bool = False
+
+
+@dataclass
 class GenerateConfig:
     """A data set; `regrow generate KEY=...` sets these without `generate.` before them.
 
@@ -317,7 +331,10 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
+    gate: Any = field(default_factory=schema_of(Gate))
+    alarms: Any = field(default_factory=schema_of(Alarms))
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     dry_run: bool = False

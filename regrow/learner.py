@@ -23,31 +23,27 @@ from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.judging import judged
 from regrow.manifest import Stage
+from regrow.models import Models
 from regrow.progress import track
 from regrow.selection import exactly_labelled, policy_traces, prm_states
 from regrow.tasks import embedded
 from regrow.trace_store import read_trees, write_trees
+from regrow.trial import Passed, at_gate
 from regrow.verified import VerifiedTree
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a round, as checkpoint directories.
+class Learned:
+    """What a round cost a line of models, and which of the new ones passed the gate.
 
     Attributes:
-        policy: None where a server has it: then nothing can be learned.
-        prm: None in a line that has none.
-        exact: The PRM's yardstick: the same model trained on the same steps with exact labels.
+        seconds: Stage -> wall-clock seconds.
+        tokens_generated: For training data.
     """
 
-    policy: Path | None
-    prm: Path | None = None
-    exact: Path | None = None
-
-    def digests(self) -> dict[str, str]:
-        """For the inputs of a stage."""
-        named = {"policy": self.policy, "prm": self.prm, "exact": self.exact}
-        return {name: provenance.digest_dir(path) for name, path in named.items() if path is not None}
+    seconds: dict[str, float]
+    tokens_generated: int
+    passed: Passed
 
 
 class Teacher(StrEnum):
@@ -77,8 +73,8 @@ class Learner:
         self._traces: list[Stage] = []
         self._prefix = "" if teacher is Teacher.SEARCH else f"controls/{teacher}/"
 
-    def learn(self, number: int) -> tuple[dict[str, float], int]:
-        """Go through round `number`. Returns the seconds of its stages and the tokens generated."""
+    def learn(self, number: int) -> Learned:
+        """Go through round `number`. What does not pass the gate leaves the model before it in its place."""
         seconds: dict[str, float] = {}
         tokens = 0
         if self.teacher is not Teacher.BASE_ONLY:
@@ -95,8 +91,10 @@ class Learner:
             seconds["prm"] = prm.seconds
         if self.models.exact is not None:
             exact = self._retrain_prm(number, "prm-exact", self.models.exact)
-        self.models = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
-        return seconds, tokens
+        new = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
+        passed = self._at_the_gate(number, new)
+        self.models = passed.models
+        return Learned(seconds | passed.seconds, tokens, passed)
 
     def stage_name(self, number: int, name: str) -> str:
         """The folder of a stage of this line."""
@@ -226,6 +224,14 @@ class Learner:
                 seed=config.seed,
             )
         ]
+
+    # --- gate -------------------------------------------------------------------------------------------------------
+
+    def _at_the_gate(self, number: int, new: Models) -> Passed:
+        """The new models, and in place of those that are worse than before, the old ones. Base data are no risk."""
+        if self.teacher is Teacher.BASE_ONLY:
+            return Passed(new)
+        return at_gate(self._it, self.stage_name(number, "gate"), new, self.models)
 
 
 def without_seconds(result: dict[str, float]) -> dict[str, float]:
