@@ -254,8 +254,7 @@ class EvaluateConfig:
 class LogConfig:
     """Where the figures of each round go beside the report; both need `pip install 'regrow[log]'`.
 
-    `tensorboard`: to `tensorboard/` in the run directory. `wandb`: to Weights & Biases, offline into the run directory
-    unless `WANDB_MODE` says otherwise.
+    Both write to `logs/` in the run directory. `wandb` stays offline unless `WANDB_MODE` says otherwise.
     """
 
     tensorboard: bool = False

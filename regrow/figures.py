@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ _IN_A_ROW = re.compile(r"(?:^|\s)(\S+(?:\s+\S+){0,9})(?:\s+\1){3}(?=\s|$)")
 
 CHECKED = 100
 """Trees of a round that are judged again."""
+LEAST_PAIRS = 100
+"""Fewer pairs of solutions are no ground to say that a PRM goes by length."""
 
 
 def of_samples(samples: Sequence[VerifiedTree]) -> dict[str, float | None]:
@@ -82,7 +85,8 @@ def gap(samples: Sequence[VerifiedTree]) -> float | None:
 def length_bias(samples: Sequence[VerifiedTree]) -> float | None:
     """How much oftener the PRM prefers the longer of two solutions of a problem that are both right, or both wrong.
 
-    Goodman and Kruskal's gamma over all such pairs, ties being neither: 1 always the longer one, -1 the shorter.
+    Goodman and Kruskal's gamma of all such pairs, ties being neither: 1 always the longer one, -1 the shorter. None of
+    fewer than `LEAST_PAIRS`.
     """
     balance, pairs = 0.0, 0
     for one in samples:
@@ -92,7 +96,7 @@ def length_bias(samples: Sequence[VerifiedTree]) -> float | None:
             is_longer = tokens[:, None] > tokens
             balance += float(np.sign(values[:, None] - values)[is_longer].sum())
             pairs += int(is_longer.sum())
-    return _ratio(balance, pairs)
+    return balance / pairs if pairs >= LEAST_PAIRS else None
 
 
 def unsolved(traces: Iterable[VerifiedTree]) -> float | None:
@@ -102,20 +106,24 @@ def unsolved(traces: Iterable[VerifiedTree]) -> float | None:
 
 
 def disagreement(traces: Iterable[VerifiedTree], again: Callable[[VerifiedTree], VerifiedTree]) -> float | None:
-    """The share of labelled steps that get other labels when the verifier is asked again.
+    """The share of verdicts that are others when the verifier is asked again, or of labels that then are: the greatest.
 
     Args:
         again: Judges a tree anew. Trees on which a verifier ran out of time, then or now, say nothing.
     """
-    differing = labelled = 0
+    differing: Counter[str] = Counter()
+    known: Counter[str] = Counter()
     for one in traces:
         other = again(one)
         if Outcome.TIMEOUT in (*one.outcomes.values(), *other.outcomes.values()):
             continue
-        was, now = (np.stack([side.hard, side.progress, side.soft]) for side in (one.labels, other.labels))
-        labelled += int((~(np.isnan(was) & np.isnan(now)).all(axis=0)).sum())
-        differing += int((~np.isclose(was, now, equal_nan=True)).any(axis=0).sum())
-    return _ratio(differing, labelled)
+        known["outcome"] += len(other.outcomes)
+        differing["outcome"] += sum(one.outcomes.get(node) is not said for node, said in other.outcomes.items())
+        for kind in ("hard", "progress", "soft"):
+            was, now = (getattr(side.labels, kind) for side in (one, other))
+            known[kind] += int((~np.isnan(was) | ~np.isnan(now)).sum())
+            differing[kind] += int((~np.isclose(was, now, equal_nan=True)).sum())
+    return max((differing[kind] / known[kind] for kind in known if known[kind]), default=None)
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -144,4 +144,4 @@ def order_right(verified: VerifiedTree, values: NDArray[np.float32]) -> float | 
     if not comparable.any():
         return None
     ahead = (1.0 + np.sign(values[good, None] - values[bad])) / 2.0
-    return float(ahead[comparable].mean())
+    return float(ahead[comparable].mean(dtype=np.float64))

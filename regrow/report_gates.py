@@ -11,14 +11,14 @@ from regrow.report_page import section, table, text
 from regrow.report_plots import TEACHERS
 
 _GATES_NOTE = (
-    "New models are held against those they would replace, on validation problems that nothing else is measured on, and "
-    "refused where the whole interval of the difference lies below zero (or the margin): then the round goes on with "
-    "the old ones. A policy is judged by the share of its samples that is right; a PRM by how often, among samples of "
-    "the policy kept, it values a step that led to a right solution above one that did not."
+    "New models are held against those they would replace, on validation problems that nothing else is measured on, "
+    "and refused where the whole interval of the difference lies below zero (or the margin): then the round goes on "
+    "with the old ones. A policy is judged by the share of its samples that is right; a PRM by how often, among the "
+    "samples of the policy that is kept, it values a step that led to a right solution above one that did not."
 )
 _ALARMS_NOTE = (
-    "Figures that tell of a loop going wrong while its accuracy may still look well. Higher is worse; above the threshold "
-    "an alarm rings. Beneath what is read: the round's own figure. Alarms decide nothing."
+    "Figures that tell of a loop going wrong while its accuracy may still look well. Higher is worse; above the "
+    "threshold an alarm rings. Beneath what it reads stands the round's own figure. Alarms decide nothing."
 )
 
 

@@ -23,6 +23,7 @@ from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
 from regrow.judging import judged
 from regrow.learner import Learned, Learner, Teacher
+from regrow.logbook import loggers_of, open_logbook
 from regrow.manifest import Run, Stage, open_run
 from regrow.models import Models
 from regrow.prm_evaluation import own_success_skill, prm_quality, valued, values_by_depth
@@ -47,8 +48,12 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
     Round 0 measures the models to start from. The report is rewritten after every round.
     """
     folder = Path(config.run.dir)
+    loggers_of(config.log)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, command, recorded, ignore=MAY_DIFFER) as run:
+    with (
+        open_run(folder, command, recorded, ignore=MAY_DIFFER) as run,
+        open_logbook(config.log, folder, run.manifest.config) as log,
+    ):
         rounds = Rounds(Experiment(config, run))
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
@@ -62,8 +67,10 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
             learned = learner.learn(number)
             costs = [(control, control.learn(number)) for control in controls]
             rounds.measure(number, learner, learned, costs)
-            rounds.report(command)
-        return rounds.report(command)
+            log(rounds.report(command).rounds)
+        report = rounds.report(command)
+        log(report.rounds)
+        return report
 
 
 def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Models, dict[str, float]]:

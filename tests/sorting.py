@@ -1,4 +1,4 @@
-"""A task that tiny models learn in seconds: put three numbers in order, one a step, with as many idle steps as you like."""
+"""A task that tiny models learn in seconds: put three numbers in order, one a step, with idle steps between them."""
 
 from __future__ import annotations
 
