@@ -30,7 +30,7 @@ class Alarms:
     repetition: float | None = 0.1
     entropy: float | None = 0.8
     inflation: float | None = 0.1
-    gap: float | None = 0.1
+    gap: float | None = 0.15
     length_bias: float | None = 0.5
     unsolved: float | None = 0.9
     labels: float | None = 0.02
@@ -90,14 +90,14 @@ ALARMS = {
         lambda now, _, first: 1.0 - now / first,
     ),
     "inflation": Alarm(
-        "mean value less share right among samples, above the round before's",
+        "mean value less share right among samples, above the round before's if that was above 0",
         "values rise without the solutions",
-        lambda now, before, _: now - before,
+        lambda now, before, _: now - max(0.0, before),
     ),
     "gap": Alarm(
-        "value less share right of the samples that the PRM chooses, above the round before's",
-        "the PRM is led to like what the verifier does not",
-        lambda now, before, _: now - before,
+        "value less share right of the samples that the PRM likes best, above the round before's if that was above 0",
+        "the PRM likes what the verifier does not",
+        lambda now, before, _: now - max(0.0, before),
     ),
     "length_bias": Alarm(
         "how much oftener the longer (or the shorter) of two equally right solutions has the higher value",

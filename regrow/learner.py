@@ -62,7 +62,8 @@ class Teacher(StrEnum):
 class Learner:
     """The stages that make a round's models from those of the round before. Each leaves a folder in the run directory.
 
-    A stage sees the traces of its own round and of all before it, in the order they were found.
+    A stage sees the traces of its own round and of all before it whose models passed the gate, in the order they were
+    found.
     """
 
     def __init__(self, experiment: Experiment, teacher: Teacher, start: Models) -> None:
@@ -94,6 +95,8 @@ class Learner:
         new = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
         passed = self._at_the_gate(number, new)
         self.models = passed.models
+        if passed.refused:
+            self._traces.pop()  # what may have misled a model is not learned from again
         return Learned(seconds | passed.seconds, tokens, passed)
 
     def stage_name(self, number: int, name: str) -> str:

@@ -39,6 +39,11 @@ class Passed:
     tokens_generated: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def refused(self) -> list[Verdict]:
+        """The verdicts by which old models stay."""
+        return [one for one in self.verdicts if not one.is_kept]
+
 
 def at_gate(it: Experiment, name: str, new: Models, old: Models) -> Passed:
     """Let the new models through that are not worse than the old; say which are.
@@ -55,12 +60,11 @@ def at_gate(it: Experiment, name: str, new: Models, old: Models) -> Passed:
     inputs = {"new": new.digests(), "old": old.digests(), "problems": digest_of(it.validation)}
     stage = it.run.stage(name, inputs=inputs, work=work)
     verdicts = tuple(map(Verdict.from_dict, stage.result["verdicts"]))
-    refused = {one.of: getattr(old, one.of) for one in verdicts if not one.is_kept}
-    for one in verdicts:
-        if not one.is_kept:
-            console.print(f"{name}: {one}; the round goes on with {refused[one.of]}", soft_wrap=True)
-    kept = dataclasses.replace(new, **refused)
-    return Passed(kept, verdicts, stage.result["tokens_generated"], {"gate": stage.seconds})
+    passed = Passed(new, verdicts, stage.result["tokens_generated"], {"gate": stage.seconds})
+    stays = {one.of: getattr(old, one.of) for one in passed.refused}
+    for one in passed.refused:
+        console.print(f"{name}: {one}; the round goes on with {stays[one.of]}", soft_wrap=True)
+    return dataclasses.replace(passed, models=dataclasses.replace(new, **stays))
 
 
 @dataclass(frozen=True, slots=True)
