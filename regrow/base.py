@@ -22,8 +22,9 @@ from prm.train import TrainPrm
 from prm.train import train as train_prm
 from regrow import atomic, provenance
 from regrow.build import fields_of
-from regrow.config import PROGRESS, RECORDED, BaseConfig, Config, PrmConfig, settings_of
+from regrow.config import RECORDED, BaseConfig, Config, PrmConfig, settings_of
 from regrow.progress import track
+from regrow.selection import PROGRESS
 from regrow.tasks import embedded
 from regrow.tasks.task import Split, Task, ValuedSteps
 

@@ -45,9 +45,6 @@ PRM_ENGINES = ("hf", "vllm", RECORDED)
 PRM_MEMORY = 0.15
 """Share of a device's memory for the PRM's engine, beside the policy's."""
 
-PROGRESS = ("progress", "simple")
-"""Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
-
 CONTROLS = ("base_only", "rest_em")
 """What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""
 

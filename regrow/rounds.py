@@ -16,7 +16,7 @@ from prm.model import check_trainable
 from regrow import atomic, base
 from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
+from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -26,6 +26,7 @@ from regrow.prm_evaluation import own_success_skill, prm_quality, values_by_dept
 from regrow.progress import console
 from regrow.report import Control, Report, Round
 from regrow.report_html import write_html
+from regrow.selection import PROGRESS
 from regrow.trace_store import read_trees, write_trees
 from regrow.verified import VerifiedTree
 

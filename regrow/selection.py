@@ -13,9 +13,11 @@ from mcts.labels import simple_labels
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Step
 from prm.labels import NO_LABEL, LabelledState, from_tree, select
-from regrow.config import PROGRESS
 from regrow.tasks.task import GradedProblem, Task
 from regrow.verified import VerifiedTree
+
+PROGRESS = ("progress", "simple")
+"""Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
 
 Trace = tuple[str, tuple[Step, ...]]
 """A question and a verified solution."""
