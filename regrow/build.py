@@ -35,6 +35,7 @@ from regrow.config import (
     Config,
     settings_of,
 )
+from regrow.objectives import OBJECTIVES, Objective
 from regrow.strategy import Strategy
 from regrow.tasks import make_task, options_of
 from regrow.tasks.problems import Columns
@@ -93,6 +94,12 @@ def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
     )
 
 
+def objective_of(config: Config) -> Objective:
+    """What the policy is retrained for. Raises `InputError` for a setting that cannot be."""
+    fields = fields_of(config.objective)
+    return settings_of(OBJECTIVES[str(fields.pop("kind"))], fields, "objective")
+
+
 def word_of(known: type[W], word: str, where: str) -> W:
     """The member of an enumeration that a word of the configuration names."""
     if word not in list(known):
@@ -143,6 +150,10 @@ def check_choices(config: Config) -> None:
     for key, count in counts.items():
         if count < 1:
             raise InputError(f"config {key}={count}: expected at least 1")
+    _check_amounts(config)
+
+
+def _check_amounts(config: Config) -> None:
     amounts = {
         "round.count": config.round.count,
         "round.replay": config.round.replay,
@@ -151,6 +162,8 @@ def check_choices(config: Config) -> None:
     for key, amount in amounts.items():
         if amount < 0:
             raise InputError(f"config {key}={amount}: expected 0 or more")
+    if not 0.0 <= config.round.traces_replay <= 1.0:
+        raise InputError(f"config round.traces_replay={config.round.traces_replay}: expected a share from 0 to 1")
 
 
 def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False) -> Budget:

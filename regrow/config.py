@@ -25,6 +25,7 @@ from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
 from regrow.generate.selection import Selection
+from regrow.objectives import OBJECTIVES
 from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
@@ -210,14 +211,17 @@ class SchedulerConfig:
 class RoundConfig:
     """The loop: how many rounds, on how many fresh problems, with which traces.
 
-    Every round learns from the traces of all rounds so far, and goes on from the last policy or, with `restart`, from
-    the first. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting.
+    Every round goes on from the last policy or, with `restart`, from the first. `traces_replay` is the share of the
+    problems of earlier rounds that is learned from again: 1 for the traces of all rounds so far, 0 for this round's
+    alone. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting; lessons that
+    are no traces, such as pairs, get none. The group `objective` says what is made of the traces.
     `controls` are learned beside the loop for comparison: `base_only`, `rest_em` (see `regrow.learner.Teacher`).
     """
 
     count: int = 3
     problems: int = 512
     traces_per_problem: int = 2
+    traces_replay: float = 1.0
     replay: float = 1.0
     restart: bool = False
     controls: list[str] = field(default_factory=list)
@@ -308,6 +312,7 @@ class Config:
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)
     search: Any = MISSING
+    objective: Any = MISSING
     checker: bool = True
     strategies: list[str] = field(default_factory=list)
     budgets: list[int] = field(default_factory=list)
@@ -326,6 +331,8 @@ def register() -> None:
     store.store(name="schema", node=Config)
     for name, search in SEARCHES.items():
         store.store(group="search", name=f"{name}_schema", node=schema_of(search, kind=name, **dict.fromkeys(STRATEGY)))
+    for name, objective in OBJECTIVES.items():
+        store.store(group="objective", name=f"{name}_schema", node=schema_of(objective, kind=name))
 
 
 def resolve(node: DictConfig) -> Config:

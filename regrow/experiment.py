@@ -10,7 +10,7 @@ from mcts.seeds import seed_of
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
 from regrow import provenance
-from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, strategy_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, objective_of, strategy_of, task_of
 from regrow.config import Config, settings_of
 from regrow.manifest import Run
 from regrow.tasks.problems import read_problems
@@ -34,6 +34,7 @@ class Experiment:
         self.round_budget = budget_of(config.round.budget, "round.budget")
         self.evaluate_budget = budget_of(config.evaluate.budget, "evaluate.budget")
         self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
+        self.objective = objective_of(config)
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
         self.strategy = strategy_of(config.search, config, self.task)

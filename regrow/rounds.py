@@ -20,8 +20,9 @@ from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
-from regrow.learner import Learner, Models, Teacher
+from regrow.learner import Learner, Teacher
 from regrow.manifest import Run, Stage, open_run
+from regrow.models import Models
 from regrow.prm_evaluation import own_success_skill, prm_quality, values_by_depth
 from regrow.progress import console
 from regrow.report import Control, Report, Round

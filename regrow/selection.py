@@ -19,6 +19,9 @@ from regrow.verified import VerifiedTree
 PROGRESS = ("progress", "simple")
 """Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
 
+NODE_LABELS = ("hard", "progress", "simple", "soft")
+"""Labels that every node of a verified tree can have; see `node_labels`."""
+
 Trace = tuple[str, tuple[Step, ...]]
 """A question and a verified solution."""
 
@@ -36,6 +39,11 @@ def policy_traces(trees: Iterable[VerifiedTree], task: Task, *, per_problem: int
         chosen = sorted(forms, key=lambda form: seed_of(seed, tree.problem.id, form))[:per_problem]
         traces.extend((tree.problem.question, forms[form]) for form in chosen)
     return traces
+
+
+def is_replayed(verified: VerifiedTree, share: float, seed: int, number: int) -> bool:
+    """Whether a tree of an earlier round is learned from again in round `number`: a `share` of them is, by hash."""
+    return seed_of(seed, "replayed", number, verified.tree.problem.id) < share * 2**64
 
 
 def prm_states(trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, seed: int) -> list[LabelledState]:
