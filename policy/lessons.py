@@ -47,3 +47,14 @@ class Judged:
 
 Lesson = Example | Pair | Judged
 """All lessons of one training are of one kind."""
+
+
+def examples_of(lesson: Lesson) -> tuple[Example, ...]:
+    """The sequences that a lesson holds."""
+    match lesson:
+        case Example():
+            return (lesson,)
+        case Pair():
+            return (lesson.chosen, lesson.rejected)
+        case Judged():
+            return (lesson.example,)

@@ -19,9 +19,10 @@ class Kto:
     """Kahneman-Tversky optimisation (arXiv 2402.01306, equations 7 and 8).
 
     With r = log pi/pi_ref(y|x) and the reference point z = max(0, mean log pi/pi_ref(y'|x)), a good solution costs
-    desirable (1 - sigmoid(beta (r - z))), a bad one undesirable (1 - sigmoid(beta (z - r))). z estimates KL(pi || pi_ref)
-    from solutions y' of other problems: each prompt of the batch is put before the solution of the lesson before it, as
-    TRL does. No gradient flows through z. A batch of one lesson has no other problem, and z = 0.
+    desirable (1 - sigmoid(beta (r - z))), a bad one undesirable (1 - sigmoid(beta (z - r))).
+
+    z estimates KL(pi || pi_ref) from solutions y' of other problems: as in TRL, each prompt of the batch stands before
+    the solution of the lesson before it. No gradient flows through z. In a batch of one lesson z = 0.
 
     Attributes:
         beta: As DPO's.

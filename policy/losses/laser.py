@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Laser:
     """Last-token self-rewarding (arXiv 2510.14943): L_supervised(good ones) + weight E (r_s - r)^2.
 
-    r_s = beta (log pi(z_c|x, y) - reference) is the policy's own reward of solution y: the log-probability of a reserved
-    token z_c after its last token. r is the verdict, 1 or 0. The expectation is half the mean over good solutions plus
+    r_s = beta (log pi(z_c|x, y) - reference) is the policy's own reward of solution y: how probable a reserved token
+    z_c is after its last token. r is the verdict, 1 or 0. The expectation is half the mean over good solutions plus
     half that over bad ones (the paper's re-weighting of classes), in each batch. The paper adds the squared error to
     GRPO's loss; here it is added to the supervised one, so bad solutions teach z_c alone.
 
@@ -32,8 +32,8 @@ class Laser:
         token: z_c, a token that no prompt or solution has; see `reserved`.
         beta: beta_v: by how much r_s rises with the log-probability.
         weight: Of the squared error.
-        reference: c_ref: log pi_ref(z_c|x, y), nearly the same for all x and y, and therefore a constant. -23 is that of
-            Qwen2.5 in the paper; `policy.laser_scorer.level` measures another model's.
+        reference: c_ref: log pi_ref(z_c|x, y), nearly the same for all x and y, and therefore a constant. -23 is
+            that of Qwen2.5 in the paper; `policy.laser_scorer.level` measures another model's.
     """
 
     lesson: ClassVar[type] = Judged

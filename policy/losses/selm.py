@@ -22,10 +22,10 @@ class Selm:
     Solving the paper's inner problem max_y r(x, y) for the reward that a policy implies leaves this term: it takes
     probability from what the reference would say anyhow, and so gives it to what nobody has tried.
 
-    The form taken is that of the authors' code (github.com/shenao-zhang/SELM, `optimistic_dpo_loss`), which subtracts the
-    reference's constant and weighs with alpha beta. There y is a reply of the reference decoded for it, which then also
-    competes for being chosen or rejected. Here the pair itself is the sample: both ways were drawn from the model of the
-    round, which is the reference, so the mean of their two log-ratios takes the expectation's place.
+    The form taken is that of the authors' code (github.com/shenao-zhang/SELM, `optimistic_dpo_loss`), which subtracts
+    log pi_ref, a constant. There y is a reply that the reference decodes for this term, and that also competes for
+    being chosen or rejected. Here the pair itself is the sample: both ways were drawn from the model of the round, which
+    is the reference, so the mean of their two log-ratios takes the expectation's place.
 
     Attributes:
         beta: As DPO's.
