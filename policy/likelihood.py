@@ -10,14 +10,18 @@ import torch
 
 from policy import checkpoint
 from policy.examples import Example
+from policy.lesson_trainer import log_probabilities
 
 ROWS = 128
 """Sequences a pass."""
 
+NO_LOSS = -100
+"""The label of tokens that are left out."""
+
 
 @torch.inference_mode()
 def log_likelihoods(path: Path, examples: Sequence[Example]) -> list[float]:
-    """[N] the natural-log probability of each example's learned tokens, summed, under the policy of a directory.
+    """[N] natural-log probability of each example's learned tokens, summed, under the policy of a directory.
 
     Rows of equal length share a pass, so that nothing is padded.
 
@@ -32,9 +36,8 @@ def log_likelihoods(path: Path, examples: Sequence[Example]) -> list[float]:
     for same in by_length.values():
         for rows in (same[start : start + ROWS] for start in range(0, len(same), ROWS)):
             ids = torch.tensor([examples[i].token_ids for i in rows])
-            learned = torch.tensor([examples[i].loss_mask for i in rows])[:, 1:]
-            logits = model(ids).logits[:, :-1].float()
-            logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
-            for i, value in zip(rows, (logprobs * learned).sum(1).tolist(), strict=True):
+            learned = torch.tensor([examples[i].loss_mask for i in rows])
+            found = log_probabilities(model, ids, ids.masked_fill(~learned, NO_LOSS)).sum(1)
+            for i, value in zip(rows, found.tolist(), strict=True):
                 sums[i] = value
     return sums

@@ -168,7 +168,7 @@ class Learner:
     ) -> Stage:
         """Fit to an objective's lessons, with base demonstrations beside traces, or to demonstrations alone."""
         it, config = self._it, self._it.config
-        seed = seed_of(config.seed, "policy", number)
+        stage, seed = self.stage_name(number, name), seed_of(config.seed, "policy", number)
         start = self._start.policy if config.round.restart or objective.restarts else self.models.policy
         assert start is not None
 
@@ -190,6 +190,7 @@ class Learner:
                     loss=objective.loss(material),
                     seed=seed,
                     progress=base.reporter(advance),
+                    scratch=it.run.scratch(stage),
                 )
             return counts | without_seconds(result)
 
@@ -200,7 +201,7 @@ class Learner:
             "models": self.models.digests(),
             "prm": prm.digest if prm else None,
         }
-        return it.run.stage(self.stage_name(number, name), inputs=inputs, work=work)
+        return it.run.stage(stage, inputs=inputs, work=work)
 
     def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:
         """Train a PRM on the labelled steps of all trees, good and bad; its yardstick on the truth about the same."""
