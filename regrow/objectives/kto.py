@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from policy.lessons import Lesson
 from policy.losses import Kto, Loss
 from regrow.objectives.material import Material
-from regrow.objectives.objective import Objective, above_zero
+from regrow.objectives.objective import Objective, above_zero, expect
 from regrow.objectives.verdicts import judged_solutions
 
 
@@ -23,19 +23,22 @@ class KtoSolutions(Objective):
 
     Attributes:
         beta: How much a log-probability counts against the reference's.
-        desirable: Weight of the good ones; `undesirable` of the bad ones.
+        desirable: Weight of the good ones; None has all the good ones weigh as much as all the bad ones, as the paper
+            advises: of a weak policy's leaves few are good.
+        undesirable: Weight of the bad ones.
         per_problem: Most correct solutions of a problem, and most wrong ones.
     """
 
     rate: float = 0.1
     beta: float = 0.1
-    desirable: float = 1.0
+    desirable: float | None = None
     undesirable: float = 1.0
     per_problem: int = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "beta", "desirable", "undesirable", "per_problem")
+        above_zero(self, "beta", "undesirable", "per_problem")
+        expect(self.desirable is None or self.desirable > 0, f"desirable={self.desirable}", "more than 0")
 
     def lessons(self, material: Material) -> list[Lesson]:
         """Solutions with their verdicts."""
@@ -43,4 +46,8 @@ class KtoSolutions(Objective):
 
     def loss(self, material: Material) -> Loss:
         """KTO's."""
-        return Kto(self.beta, self.desirable, self.undesirable)
+        if self.desirable is not None:
+            return Kto(self.beta, self.desirable, self.undesirable)
+        verdicts = [one.is_good for one in judged_solutions(material, self.per_problem)]
+        good, bad = sum(verdicts), len(verdicts) - sum(verdicts)
+        return Kto(self.beta, self.undesirable * bad / good if good and bad else 1.0, self.undesirable)
