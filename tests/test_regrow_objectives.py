@@ -26,6 +26,7 @@ from policy.losses import Dpo, Kto
 from regrow.objectives import OBJECTIVES
 from regrow.objectives.material import Need, extremes, likelihood, state_of
 from regrow.selection import is_replayed
+from regrow.solutions import endings
 from regrow.verified import VerifiedTree
 
 QUESTION = GRADED.problem.question
@@ -221,6 +222,12 @@ def test_the_likelihood_of_a_solution_is_the_mean_over_its_tokens():
     lengths = [len(step.token_ids) for step in tree.path(3)]
     expected = (lengths[0] * -0.1 + lengths[1] * -0.4) / sum(lengths)
     assert likelihood([state_of(tree, 3)]) == pytest.approx([expected])
+
+
+def test_solutions_that_read_alike_count_once_the_first_of_them():
+    tree = tree_of().tree
+    twin = (*tree.steps[:3], replace(tree.steps[3], text=TEXTS[2].replace(" ", "  ")), *tree.steps[4:])
+    assert endings(replace(tree, steps=twin)) == [2, 5, 6]
 
 
 def test_extremes_go_inwards_while_they_are_apart():
