@@ -118,6 +118,7 @@ def _resources(config: TrainPolicy) -> dict[str, Any]:
         "bf16": config.precision == "bfloat16",
         "dataloader_pin_memory": torch.cuda.is_available(),
         "use_cpu": not torch.cuda.is_available(),
+        "ddp_find_unused_parameters": False,
     }
 
 

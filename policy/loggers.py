@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from transformers import TrainerCallback
 
@@ -25,11 +26,15 @@ def logger_callbacks(names: Sequence[str], folder: Path | None) -> list[TrainerC
     for name in names:
         if name not in LOGGERS:
             raise InputError(f"logger {name!r}: expected one of {', '.join(LOGGERS)}")
-        if importlib.util.find_spec(name) is None:
+        if not _is_installed(name):
             raise InputError(f"logger {name}: its package is not installed, expected `pip install {name}`")
         if folder is None:
             raise InputError(f"logger {name}: has no folder to write to, expected one")
     return [_CALLBACKS[name](folder / name) for name in names if folder is not None]
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _tensorboard(folder: Path) -> TrainerCallback:
@@ -42,10 +47,20 @@ def _tensorboard(folder: Path) -> TrainerCallback:
 def _wandb(folder: Path) -> TrainerCallback:
     from transformers.integrations.integration_utils import WandbCallback
 
+    class OneRun(WandbCallback):
+        """A run of its own for each training."""
+
+        def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+            super().on_train_end(*args, **kwargs)
+            self._wandb.finish()
+
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("WANDB_MODE", "offline")
+    for name, value in {"WANDB_MODE": "offline", "WANDB_PROJECT": "regrow", "WANDB_SILENT": "true"}.items():
+        os.environ.setdefault(name, value)
     os.environ["WANDB_DIR"] = str(folder)
-    return WandbCallback()
+    callback: Any = OneRun
+    made: TrainerCallback = callback()
+    return made
 
 
 _CALLBACKS = {"tensorboard": _tensorboard, "wandb": _wandb}

@@ -160,6 +160,11 @@ def test_progress_reaches_the_last_step_and_the_bill_is_right(start, tmp_path):
         {"scheduler": "step"},
         {"patience": 0},
         {"eval_every": 0},
+        {"accumulate": 0},
+        {"checkpoint_every": 0},
+        {"max_grad_norm": 0.0},
+        {"beta2": 1.0},
+        {"precision": "float16"},
     ],
 )
 def test_settings_that_cannot_work_are_refused(fields):

@@ -24,8 +24,8 @@ class Selm:
 
     The form taken is that of the authors' code (github.com/shenao-zhang/SELM, `optimistic_dpo_loss`), which subtracts
     log pi_ref, a constant. There y is a reply that the reference decodes for this term, and that also competes for
-    being chosen or rejected. Here the pair itself is the sample: both ways were drawn from the model of the round, which
-    is the reference, so the mean of their two log-ratios takes the expectation's place.
+    being chosen or rejected. Here the pair itself is the sample: both ways were drawn from the model of the round,
+    which is the reference, so the mean of their two log-ratios takes the expectation's place.
 
     Attributes:
         beta: As DPO's.
