@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from policy import checkpoint
+from policy.batch import log_probabilities
 from policy.examples import Example
-from policy.lesson_trainer import log_probabilities
 
 ROWS = 128
 """Sequences a pass."""

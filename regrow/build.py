@@ -24,6 +24,7 @@ from regrow.config import (
     CONTROLS,
     ENGINES,
     LABELS,
+    LASER,
     PRM_ENGINES,
     RECORDED,
     SEARCHES,
@@ -127,10 +128,10 @@ def check_choices(config: Config) -> None:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
-    if not 0.0 < config.prm.threshold <= 1.0:
-        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
     if config.prm.engine == RECORDED != config.policy.engine:
         raise InputError(f"config prm=recorded with policy={config.policy.engine}: expected policy=recorded beside it")
+    if config.prm.engine == LASER and not config.prm.path:
+        raise InputError("config prm=laser: expected prm.path to name a policy that was trained with objective=laser")
     counts = {
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,
@@ -162,6 +163,8 @@ def _check_amounts(config: Config) -> None:
     for key, amount in amounts.items():
         if amount < 0:
             raise InputError(f"config {key}={amount}: expected 0 or more")
+    if not 0.0 < config.prm.threshold <= 1.0:
+        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
     if not 0.0 <= config.round.traces_replay <= 1.0:
         raise InputError(f"config round.traces_replay={config.round.traces_replay}: expected a share from 0 to 1")
 
@@ -226,6 +229,11 @@ def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     if config.prm.engine == "vllm":
         return _vllm_scorer(config, path)
+    if config.prm.engine == LASER:
+        from policy.laser_scorer import LaserScorer
+        from policy.loss_record import laser_of
+
+        return LaserScorer.load(path, laser_of(path), prompt_of(config), batch_rows=config.prm.batch_rows)
     import torch
 
     from prm.scorer import HfScorer

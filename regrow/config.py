@@ -33,14 +33,14 @@ T = TypeVar("T")
 LABELS = ("progress", "hard", "soft", "simple")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-SERVER, RECORDED = "server", "recorded"
+SERVER, RECORDED, LASER = "server", "recorded", "laser"
 ENGINES = ("transformers", "vllm", SERVER, RECORDED)
 """What generates; see `policy`."""
 
 WITHOUT_WEIGHTS = (SERVER, RECORDED)
 """Policies that are no checkpoint here: nothing can be fitted from them."""
 
-PRM_ENGINES = ("hf", "vllm", RECORDED)
+PRM_ENGINES = ("hf", "vllm", RECORDED, LASER)
 """What runs the PRM; see `prm`."""
 
 PRM_MEMORY = 0.15
@@ -158,8 +158,8 @@ class PrmConfig:
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
     value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
     has no draws yet: soft and hard start from whether an answer is still in reach.
-    `engine`: `hf` (in process, the same bits in any company), `vllm`, or `recorded` (the scores beside recorded
-    solutions); `prm=vllm` and `prm=recorded` choose the latter two.
+    `engine`: `hf` (in process, the same bits in any company), `vllm`, `recorded` (the scores beside recorded
+    solutions), or `laser` (no PRM: `path` is a policy trained with objective=laser); `prm=vllm` and so on choose them.
     `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.

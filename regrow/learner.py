@@ -13,6 +13,7 @@ from typing import Any
 from mcts.search import BestOfN
 from mcts.seeds import seed_of
 from mcts.types import Outcome
+from policy.loss_record import write_loss
 from policy.train import train as train_policy
 from prm.labels import LabelledState
 from prm.train import train as train_prm
@@ -173,13 +174,23 @@ class Learner:
         assert start is not None
 
         def work(folder: Path) -> dict[str, Any]:
-            material = material_of(it, start, self._kept(number), self.models, self._before, prm, samples)
+            material = material_of(
+                it,
+                start,
+                self._kept(number),
+                self.models,
+                first=self._start.policy or start,
+                before=self._before,
+                prm=prm.folder if prm else None,
+                samples={need: [one.tree for one in read_trees(drawn.folder)] for need, drawn in samples.items()},
+            )
             lessons, counts = lessons_of(it, objective, material, self._known_alone, seed)
             if not lessons:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 return counts
             settings = it.policy_settings
             settings = dataclasses.replace(settings, learning_rate=settings.learning_rate * objective.rate)
+            loss = objective.loss(material)
             end_engines()
             with track(f"round {number}, {name} of {self.teacher}") as advance:
                 result = train_policy(
@@ -187,11 +198,12 @@ class Learner:
                     lessons,
                     folder,
                     settings,
-                    loss=objective.loss(material),
+                    loss=loss,
                     seed=seed,
                     progress=base.reporter(advance),
                     scratch=it.run.scratch(stage),
                 )
+            write_loss(loss, folder)
             return counts | without_seconds(result)
 
         inputs = {

@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from mcts.tree import SearchTree
 from policy.checkpoint import load_config, load_tokenizer
 from policy.examples import Example, from_demonstration
 from policy.lessons import Lesson
 from regrow.build import prompt_of, scorer_of
 from regrow.experiment import Experiment
-from regrow.manifest import Stage
 from regrow.models import Models
 from regrow.objectives import Objective
 from regrow.objectives.material import Material, Need
 from regrow.readings import ModelReadings
 from regrow.tasks import embedded
-from regrow.trace_store import read_trees
 from regrow.verified import VerifiedTree
 
 
@@ -26,9 +25,11 @@ def material_of(
     start: Path,
     trees: Sequence[Sequence[VerifiedTree]],
     models: Models,
+    *,
+    first: Path,
     before: Models | None = None,
-    prm: Stage | None = None,
-    samples: Mapping[Need, Stage] | None = None,
+    prm: Path | None = None,
+    samples: Mapping[Need, Sequence[SearchTree]] | None = None,
 ) -> Material:
     """What a round offers to learn from.
 
@@ -36,6 +37,7 @@ def material_of(
         start: The policy that is trained.
         trees: Of each round so far those that are learned from.
         models: Which the round began with.
+        first: The policy of round 0.
         before: Which the round before began with; None in round 1.
         prm: Which the round has trained.
         samples: What was drawn besides.
@@ -48,7 +50,7 @@ def material_of(
         aggregate=it.strategy.aggregate,
         policy=models.policy,
         before=before.policy if before else None,
-        prm=prm.folder if prm else None,
+        prm=prm,
         prm_before=models.prm,
     )
     return Material(
@@ -61,7 +63,8 @@ def material_of(
         trees=[tree for found in trees for tree in found],
         fresh=trees[-1] if trees else [],
         readings=readings,
-        samples={need: [one.tree for one in read_trees(stage.folder)] for need, stage in (samples or {}).items()},
+        first=first,
+        samples=samples or {},
     )
 
 

@@ -9,6 +9,7 @@ Soft labels: root 1/4, node 1 1/2, node 2 1, the others 0.
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from grown import TASK, judged
 
@@ -91,6 +92,7 @@ def material_of(*trees, readings=None, samples=None, window=256):
         trees=trees,
         fresh=trees,
         readings=readings or TableReadings(by_leaf(0.9, 0.2, 0.4, 0.1), by_leaf(0.9, 0.4, 0.2, 0.1)),
+        first=Path("nowhere"),
         samples=samples or {},
     )
 

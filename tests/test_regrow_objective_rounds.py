@@ -148,6 +148,42 @@ def test_gold_answers_change_nothing_that_is_drawn(spin, tmp_path):
     assert drawn["right"] == drawn["garbage"]
 
 
+def test_a_policy_that_learned_its_own_reward_is_its_own_scorer(spin, cache, tmp_path, capsys):
+    run = trained(tmp_path / "laser", cache, "objective=laser", "round.count=1")
+    constants = json.loads((run / "round-1/policy/loss.json").read_text())
+    assert constants["loss"] == "Laser"
+    assert constants["reference"] < -3  # measured: a token that is never said
+    own = [f"policy.path={run / 'round-1/policy'}", "prm=laser"]
+    capsys.readouterr()
+    words = ["output=json", "tree=true"]
+    assert main(["search", "3 4 -> 12", *own, f"prm.path={run / 'round-1/policy'}", *words]) == 0
+    values = [node["value"] for node in json.loads(capsys.readouterr().out)["tree"] if node["value"] is not None]
+    assert values
+    assert all(0 <= value <= 1 for value in values)
+    assert main(["search", "3 4 -> 12", *own, f"prm.path={spin / 'round-1/policy'}"]) == UNUSABLE
+    assert "trained with objective=laser" in capsys.readouterr().err
+    assert main(["train", *TINY, *own, f"prm.path={run / 'round-1/policy'}", f"run.dir={tmp_path / 'no'}"]) == UNUSABLE
+    assert "no PRM to retrain" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_lessons_with_what_is_learned_of_them(spin, cache, tmp_path, capsys):
+    for folder, told in ((spin, "Lessons of round-2, objective spin"), (tmp_path / "new", "No traces yet")):
+        settings = [
+            *TINY,
+            "objective=spin",
+            "objective.rate=0.5",
+            f"run.dir={folder}",
+            f"cache={cache}",
+            "dry_run=true",
+        ]
+        assert main(["train", *settings]) == 0
+        said = capsys.readouterr().out
+        assert "samples-own" in said
+        assert told in said
+        assert "⏎ ⟦" in said
+    assert not (tmp_path / "new/manifest.json").exists()
+
+
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [

@@ -10,6 +10,9 @@ from regrow.objectives.material import Material
 from regrow.objectives.objective import Objective, above_zero
 from regrow.objectives.verdicts import judged_solutions
 
+MEASURED = 512
+"""Solutions at which the reference is measured."""
+
 
 @dataclass(frozen=True)
 class LaserSolutions(Objective):
@@ -24,14 +27,15 @@ class LaserSolutions(Objective):
     Attributes:
         beta: Scale of the self-reward.
         weight: Of the self-reward's loss.
-        reference: log pi(z | x, y) of the model to start from, which is much the same after all solutions.
+        reference: log pi(z | x, y) of the first model, which is much the same after all solutions; None measures it at
+            some.
         token: The text of z; None takes the token for padding.
         per_problem: Most correct solutions of a problem, and most wrong ones.
     """
 
     beta: float = 0.1
     weight: float = 0.1
-    reference: float = -23.0
+    reference: float | None = None
     token: str | None = None
     per_problem: int = 2
 
@@ -45,4 +49,10 @@ class LaserSolutions(Objective):
 
     def loss(self, material: Material) -> Loss:
         """Supervised, with the self-reward's squared error."""
-        return Laser(reserved(material.tokenizer, self.token), self.beta, self.weight, self.reference)
+        token, reference = reserved(material.tokenizer, self.token), self.reference
+        if reference is None:
+            from policy.laser_scorer import level
+
+            some = [one.example for one in judged_solutions(material, self.per_problem)[:MEASURED]]
+            reference = level(material.first, some, token)
+        return Laser(token, self.beta, self.weight, reference)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import fsum
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mcts.errors import InputError
@@ -68,6 +69,7 @@ class Material:
         seed: Of choices.
         trees: The verified trees to learn from, those of earlier rounds first.
         fresh: This round's: drawn with the policy that the round began with.
+        first: Checkpoint of the first model, round 0's.
         samples: What was drawn besides; a tree a problem of this round. No verifier has seen them.
         readings: Of this round's models.
     """
@@ -81,6 +83,7 @@ class Material:
     trees: Sequence[VerifiedTree]
     fresh: Sequence[VerifiedTree]
     readings: Readings
+    first: Path
     samples: Mapping[Need, Sequence[SearchTree]] = field(default_factory=dict)
 
     def example(self, tree: SearchTree, node: int) -> Example:
