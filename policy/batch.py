@@ -24,10 +24,13 @@ _NO_LOSS = -100
 def batch_of(loss: Loss, lessons: Sequence[Lesson]) -> dict[str, Any]:
     """All sequences of the lessons, padded on the right to the longest: `input_ids` and `labels`, [S, T].
 
+    `numbers` [B] stands first: the Trainer takes the length of the first tensor for the number of lessons.
+
     No attention mask is needed: attention is causal, so no token sees the padding behind it, and padding has no loss.
     """
     sequences = loss.sequences(lessons)
     return {
+        "numbers": torch.arange(len(lessons)),
         "input_ids": pad_sequence([torch.tensor(one.token_ids) for one in sequences], batch_first=True),
         "labels": pad_sequence([_labels(one) for one in sequences], batch_first=True, padding_value=_NO_LOSS),
         "lessons": list(lessons),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -57,7 +58,7 @@ def fit(
     for name, data in (("lessons", lessons), ("validation", validation)):
         _check(data, name, loss, model.config.max_position_embeddings)
 
-    caches, logits = model.config.use_cache, model.config.vocab_size * _longest(validation)
+    caches, at_once = model.config.use_cache, _at_once(validation, model.config.vocab_size, config)
     frozen = _reference(start, reference, config) if loss.has_reference else None
     model = adapted(model, config.lora, seed)
     pulse, plateau = Pulse(progress), Plateau(model, config.patience)
@@ -71,13 +72,15 @@ def fit(
                 **_schedule(config, seed),
                 **_resources(config),
                 **_intervals(config, folder if scratch else None),
-                **_evaluation(config, logits),
+                **_evaluation(config, at_once),
                 output_dir=str(folder),
             ),
             train_dataset=lessons,
             eval_dataset=validation or None,
             callbacks=[pulse, *([plateau] if validation else []), *watching],
         )
+        if trainer.is_fsdp_enabled and (validation or config.lora.rank or config.checkpoint_every):
+            raise InputError("policy training: FSDP goes without validation, lora and checkpoint_every")
         trainer.remove_callback(PrinterCallback)
         trainer.plateau = plateau if validation else None
         last = [str(path) for path in checkpoints(folder)][-1:]
@@ -133,11 +136,11 @@ def _intervals(config: TrainPolicy, scratch: Path | None) -> dict[str, Any]:
     }
 
 
-def _evaluation(config: TrainPolicy, logits: int) -> dict[str, Any]:
-    """Args: `logits` of the longest validation lesson; 0 where there is none."""
+def _evaluation(config: TrainPolicy, at_once: int) -> dict[str, Any]:
+    """Args: `at_once` is how many validation lessons a pass has; 0 where there are none."""
     return {
-        "per_device_eval_batch_size": max(config.batch_size, min(_EVAL_BATCH, _EVAL_LOGITS // max(logits, 1))),
-        "eval_strategy": "steps" if logits else "no",
+        "per_device_eval_batch_size": max(at_once, 1),
+        "eval_strategy": "steps" if at_once else "no",
         "eval_steps": config.eval_every,
         "prediction_loss_only": True,
         "label_names": ["labels"],
@@ -189,7 +192,7 @@ def _key(start: Path, reference: Path | None, *settings: object) -> str:
     """Stands for all that decides the weights: only the same training goes on from a checkpoint."""
     digest = blake2b(checkpoint.digest(start).encode(), digest_size=16)
     digest.update(checkpoint.digest(reference or start).encode())
-    for setting in (*settings, os.environ.get("WORLD_SIZE", "1")):
+    for setting in (*settings, _processes()):
         digest.update(repr(setting).encode())
     return digest.hexdigest()
 
@@ -197,11 +200,16 @@ def _key(start: Path, reference: Path | None, *settings: object) -> str:
 # --- lessons --------------------------------------------------------------------------------------------------------
 
 
-def _longest(lessons: Sequence[Lesson]) -> int:
-    """Tokens of the longest lesson, all its sequences filled up to the longest."""
-    return max(
-        (len(all_of) * max(len(one.token_ids) for one in all_of) for all_of in map(examples_of, lessons)), default=0
-    )
+def _at_once(lessons: Sequence[Lesson], vocabulary: int, config: TrainPolicy) -> int:
+    """How many lessons are evaluated in one pass: what fits into memory, and a process's share at most."""
+    examples = [examples_of(lesson) for lesson in lessons]
+    logits = vocabulary * max((len(one) * max(len(each.token_ids) for each in one) for one in examples), default=0)
+    fit = max(config.batch_size, min(_EVAL_BATCH, _EVAL_LOGITS // max(logits, 1)))
+    return min(fit, math.ceil(len(lessons) / _processes()))
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _check(lessons: Sequence[Lesson], name: str, loss: Loss, max_positions: int) -> None:

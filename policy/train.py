@@ -35,6 +35,8 @@ class TrainPolicy:
         patience: Stop after so many evaluations in a row without a better validation loss; None never stops early.
         eval_every: Steps between evaluations; the last step is always evaluated.
         checkpoint_every: Steps between checkpoints from which a killed training goes on; None makes none.
+        launch: Trains on several devices: a command that starts a process for each, such as `accelerate launch
+            --num_processes 4`. Empty trains in this process.
     """
 
     learning_rate: float = 2e-3
@@ -52,6 +54,7 @@ class TrainPolicy:
     patience: int | None = None
     eval_every: int = 100
     checkpoint_every: int | None = None
+    launch: str = ""
 
     def __post_init__(self) -> None:
         counts = ("batch_size", "accumulate", "max_steps", "patience", "eval_every", "checkpoint_every")
@@ -88,7 +91,8 @@ def train(
 
     With validation lessons, the weights of the best evaluation are kept. The same arguments give the same weights, bit
     for bit, at the same number of threads. Seeds the global generators of Python, numpy and torch, as the Trainer does.
-    Under `accelerate launch` every process calls this with the same arguments, and the first writes.
+    Where several processes call this together with the same arguments, as under `accelerate launch`, they share the
+    batches and the first writes.
 
     Args:
         start: Hugging Face directory to start from.
@@ -111,7 +115,11 @@ def train(
     Raises:
         InputError: Unusable `start`, nothing to learn, or a lesson longer than the model's context window.
     """
-    from policy.fitting import fit
+    fit: Callable[..., dict[str, float]]
+    if config.launch:
+        from policy.launched import launch as fit
+    else:
+        from policy.fitting import fit
 
     return fit(
         start,

@@ -281,3 +281,31 @@ def test_a_killed_fit_goes_on_to_the_same_weights(start, tmp_path):
     assert same(tmp_path / "whole", tmp_path / "out")
     assert (resumed["steps"], resumed["validation_loss"]) == (whole["steps"], whole["validation_loss"])
     assert not any(scratch.iterdir())
+
+
+@pytest.mark.slow
+def test_several_processes_are_one_with_as_many_batches_a_step(start, tmp_path):
+    data = [replace(pair, preference=0.9, chosen_rewards=(0.5,) * len(pair.chosen.token_ids)) for pair in pairs(40)]
+    config = TrainPolicy(batch_size=4, accumulate=2, max_steps=8, learning_rate=1e-3, eval_every=4)
+    two = replace(config, accumulate=1, launch="torchrun --standalone --nproc_per_node 2")
+    held_out, told = pairs(10, 5), []
+    results = [
+        train(start, data, tmp_path / name, how, loss=TReg(0.3), seed=0, validation=held_out, progress=progress)
+        for name, how, progress in (("one", config, None), ("two", two, lambda *now: told.append(now)))
+    ]
+    one, other = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
+    assert results[0]["validation_loss"] == pytest.approx(results[1]["validation_loss"], abs=1e-6)
+    assert [step for step, _, _ in told] == list(range(1, 9))
+    assert told[-1][2] == results[1]["train_loss"]
+
+
+def test_what_a_launched_fit_says_is_said_here(start, tmp_path):
+    for launch, said in (
+        ("nowhere", "launch 'nowhere': No such file"),
+        ("python -X oops -c 1", "launch .*: ended with"),
+        ("python", "lessons.0. is of kind Example, Dpo"),
+    ):
+        with pytest.raises(InputError, match=said):
+            train(start, solutions(4), tmp_path / "out", replace(QUICK, launch=launch), loss=Dpo(), seed=0)
+    assert not (tmp_path / "out").exists()
