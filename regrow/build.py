@@ -165,6 +165,8 @@ def _check_amounts(config: Config) -> None:
             raise InputError(f"config {key}={amount}: expected 0 or more")
     if not 0.0 < config.prm.threshold <= 1.0:
         raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
+    if not 0.0 < config.round.validation < 1.0:
+        raise InputError(f"config round.validation={config.round.validation}: expected a share between 0 and 1")
     if not 0.0 <= config.round.traces_replay <= 1.0:
         raise InputError(f"config round.traces_replay={config.round.traces_replay}: expected a share from 0 to 1")
 

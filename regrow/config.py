@@ -214,7 +214,9 @@ class RoundConfig:
     Every round goes on from the last policy or, with `restart`, from the first. `traces_replay` is the share of the
     problems of earlier rounds that is learned from again: 1 for the traces of all rounds so far, 0 for this round's
     alone. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting; lessons that
-    are no traces, such as pairs, get none. The group `objective` says what is made of the traces.
+    are no traces, such as pairs, get none. The group `objective` says what is made of the traces. With
+    `policy.train.patience`, the lessons of a share `validation` of the problems are kept out of the policy's training;
+    they tell when to stop and which weights to keep.
     `controls` are learned beside the loop for comparison: `base_only`, `rest_em` (see `regrow.learner.Teacher`).
     """
 
@@ -223,6 +225,7 @@ class RoundConfig:
     traces_per_problem: int = 2
     traces_replay: float = 1.0
     replay: float = 1.0
+    validation: float = 0.05
     restart: bool = False
     controls: list[str] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)

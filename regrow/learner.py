@@ -184,6 +184,8 @@ class Learner:
                 prm=prm.folder if prm else None,
                 samples={need: [one.tree for one in read_trees(drawn.folder)] for need, drawn in samples.items()},
             )
+            stops_early = it.policy_settings.patience is not None and self._known_alone is None
+            material, apart = material.parted(config.round.validation if stops_early else 0.0)
             lessons, counts = lessons_of(it, objective, material, self._known_alone, seed)
             if not lessons:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
@@ -200,6 +202,7 @@ class Learner:
                     settings,
                     loss=loss,
                     seed=seed,
+                    validation=objective.lessons(apart),
                     progress=base.reporter(advance),
                     scratch=it.run.scratch(stage),
                 )

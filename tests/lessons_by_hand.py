@@ -36,13 +36,13 @@ TEXTS = [
 FINALS = (2, 3, 5, 6)
 
 
-def tree_of(likelihoods=(0.0, -0.1, -0.1, -0.4, -0.2, -0.3, -0.2), name="p"):
+def tree_of(likelihoods=(0.0, -0.1, -0.1, -0.4, -0.2, -0.3, -0.2), name="p", question=GRADED.problem.question):
     """The tree, judged; every token of a node's step has the log-probability given for the node."""
     steps = [None]
     for node, text in enumerate(TEXTS[1:], start=1):
         step = PROMPT.encode_steps(TOKENIZER, [text], is_complete=node in FINALS)[0]
         steps.append(replace(step, logprobs=(likelihoods[node],) * len(step.token_ids)))
-    problem = Problem(name, GRADED.problem.question)
+    problem = Problem(name, question)
     return judged(GradedProblem(problem, GRADED.answer), steps, PARENTS)
 
 

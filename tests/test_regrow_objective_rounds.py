@@ -105,12 +105,14 @@ def test_rest_em_starts_from_the_first_policy_each_round(cache, tmp_path):
     assert starts[0] == starts[1]
 
 
-def test_earlier_traces_are_left_behind_where_that_is_wanted(cache, tmp_path):
-    run = trained(tmp_path / "fresh", cache, "round.traces_replay=0")
+def test_earlier_traces_are_left_behind_and_some_kept_for_validation_where_that_is_wanted(cache, tmp_path):
+    early = ["policy.train.patience=1", "policy.train.eval_every=2", "round.validation=0.4"]
+    run = trained(tmp_path / "fresh", cache, "round.traces_replay=0", *early)
     solved = [result(run, f"round-{n}/traces")["solved"] for n in (1, 2)]
     lessons = [result(run, f"round-{n}/policy")["lessons"] for n in (1, 2)]
     assert all(solved)
     assert lessons[1] <= 2 * solved[1]
+    assert any("validation_loss" in result(run, f"round-{n}/policy") for n in (1, 2))
 
 
 @pytest.fixture(scope="module")

@@ -338,6 +338,21 @@ def test_a_share_of_earlier_trees_is_learned_from_again_another_one_each_round()
     assert [is_replayed(tree, 0.5, 0, 3) for tree in trees] != kept[1]
 
 
+def test_validation_keeps_the_same_problems_apart_whatever_else_there_is():
+    trees = [tree_of(question=f"{a} {b} 4 -> 20") for a in range(1, 11) for b in range(1, 21)]
+    material = material_of(*trees, samples={Need.OWN_SAMPLES: [one.tree for one in trees]})
+    learned_from, apart = material.parted(0.25)
+    assert len(learned_from.trees) + len(apart.trees) == 200
+    assert 30 < len(apart.trees) < 70
+    kept_apart = [one.tree.problem.question for one in apart.trees]
+    assert [one.tree.problem.question for one in apart.fresh] == kept_apart
+    assert [tree.problem.question for tree in apart.samples[Need.OWN_SAMPLES]] == kept_apart
+    late = [one.tree.problem.question for one in trees[100:]]
+    fewer = material_of(*trees[100:]).parted(0.25)[1]
+    assert [one.tree.problem.question for one in fewer.trees] == [one for one in kept_apart if one in late]
+    assert material.parted(0.0)[1].trees == []
+
+
 def test_steps_that_were_not_kept_as_tokens_cannot_be_learned():
     verified = tree_of()
     steps = (None, *(replace(step, logprobs=()) for step in verified.tree.steps[1:]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mcts.errors import InputError
+from mcts.seeds import seed_of
 from mcts.tree import SearchTree
 from mcts.types import State
 from policy.examples import Example, from_steps
@@ -101,6 +102,22 @@ class Material:
     def pair(self, tree: SearchTree, chosen: int, rejected: int, preference: float = 1.0) -> Pair:
         """Two solutions of one tree, as the nodes where they end."""
         return Pair(self.example(tree, chosen), self.example(tree, rejected), preference)
+
+    def parted(self, share: float) -> tuple[Material, Material]:
+        """What is learned from, and a `share` of the problems that is kept apart: the same ones in every round."""
+
+        def part(is_apart: bool) -> Material:
+            def has(tree: SearchTree) -> bool:
+                return (seed_of("apart", tree.problem.question) < share * 2**64) == is_apart
+
+            return replace(
+                self,
+                trees=[one for one in self.trees if has(one.tree)],
+                fresh=[one for one in self.fresh if has(one.tree)],
+                samples={need: [tree for tree in trees if has(tree)] for need, trees in self.samples.items()},
+            )
+
+        return part(False), part(True)
 
     def rated(self, trees: Iterable[SearchTree], reading: Reading) -> list[tuple[SearchTree, dict[int, float]]]:
         """Each tree with its solutions, as the nodes where they end, and what a reading says of each.
