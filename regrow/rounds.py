@@ -12,7 +12,7 @@ from typing import Any
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from policy.server_settings import REACHING
-from prm.model import check_trainable
+from prm.formats import trainable_format
 from regrow import atomic, base
 from regrow.build import critic_of, policy_of, scorer_of
 from regrow.comparison import compare
@@ -50,7 +50,7 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
             console.print(f"{folder} is finished: nothing is done again")
         start, fitting = start_models(config, rounds.experiment, run)
         if count and start.prm:
-            check_trainable(start.prm)
+            trainable_format(config.prm.format, start.prm)
         learner = Learner(rounds.experiment, Teacher.SEARCH, start)
         controls = [Learner(rounds.experiment, Teacher(name), Models(start.policy)) for name in config.round.controls]
         rounds.measure(0, learner, [], fitting, 0)

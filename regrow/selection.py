@@ -97,7 +97,10 @@ def node_weights(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
         return np.ones(len(draws), np.float32)
     if kind == "visits":
         return draws.astype(np.float32)
-    bounds = [wilson_interval(float(share), n) if n else (0.0, 1.0) for share, n in zip(verified.labels.soft, draws)]
+    bounds = [
+        wilson_interval(float(share), n) if n else (0.0, 1.0)
+        for share, n in zip(verified.labels.soft, draws, strict=True)
+    ]
     return np.array([1.0 - (high - low) for low, high in bounds], np.float32)
 
 
