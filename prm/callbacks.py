@@ -56,10 +56,11 @@ class Plateau(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        metrics: dict[str, float],
+        metrics: dict[str, float] | None = None,
         **_: object,
     ) -> None:
         """Compare with the best so far."""
+        assert metrics is not None
         if metrics["eval_loss"] < self.loss:
             self.loss, self._since = metrics["eval_loss"], 0
             self._weights = {name: weight.detach().clone() for name, weight in self._model.named_parameters()}

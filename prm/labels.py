@@ -106,7 +106,8 @@ def select(data: Iterable[LabelledState], *, per_problem: int, seed: int) -> lis
 
 def apart(data: Sequence[LabelledState], share: float, *seed: Part) -> tuple[list[LabelledState], list[LabelledState]]:
     """The data of most problems, and that of a `share` of them, chosen by a hash of the question."""
-    kept, held_out = [], []
+    kept: list[LabelledState] = []
+    held_out: list[LabelledState] = []
     for item in data:
         is_held_out = seed_of(*seed, "apart", item.state.problem.question) < share * 2**64
         (held_out if is_held_out else kept).append(item)

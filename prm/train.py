@@ -17,7 +17,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 AUTO, PAIRWISE = "auto", "pairwise"
 LOSSES = (AUTO, PAIRWISE)
-"""`auto`: `prm.losses.Pointwise`, squared error or cross-entropy by the model's activation; or `prm.losses.Pairwise`."""
+"""`auto`: `prm.losses.Pointwise`, squared error or cross-entropy by the model's activation; `prm.losses.Pairwise`."""
 
 
 @dataclass(frozen=True, slots=True)
