@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcts.errors import InputError
-from mcts.seeds import Part, seed_of
+from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, SearchTree
 from mcts.types import State
 
@@ -104,12 +104,12 @@ def select(data: Iterable[LabelledState], *, per_problem: int, seed: int) -> lis
     return [_merged(group) for texts, group in twins.items() if texts in chosen]
 
 
-def apart(data: Sequence[LabelledState], share: float, *seed: Part) -> tuple[list[LabelledState], list[LabelledState]]:
-    """The data of most problems, and that of a `share` of them, chosen by a hash of the question."""
+def apart(data: Sequence[LabelledState], share: float) -> tuple[list[LabelledState], list[LabelledState]]:
+    """The data of most problems, and that of a `share` of them: the same ones always, by a hash of the question."""
     kept: list[LabelledState] = []
     held_out: list[LabelledState] = []
     for item in data:
-        is_held_out = seed_of(*seed, "apart", item.state.problem.question) < share * 2**64
+        is_held_out = seed_of("apart", item.state.problem.question) < share * 2**64
         (held_out if is_held_out else kept).append(item)
     return kept, held_out
 

@@ -16,13 +16,13 @@ from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration, from_steps
 from policy.train import train as train_policy
 from prm.labels import LabelledState
-from prm.train import train as train_prm
 from regrow import base, provenance
 from regrow.build import critic_of, end_engines, policy_of, prompt_of, scorer_of
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.judging import judged
 from regrow.manifest import Stage
+from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.selection import exactly_labelled, policy_traces, prm_states
 from regrow.tasks import embedded
@@ -193,6 +193,7 @@ class Learner:
     def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:
         """Train a PRM on the labelled steps of all trees, good and bad; its yardstick on the truth about the same."""
         it, config = self._it, self._it.config
+        start = (self._start.prm or start) if config.prm.restart else start
         seed = seed_of(config.seed, "prm", number)
 
         def work(folder: Path) -> dict[str, Any]:
@@ -207,7 +208,13 @@ class Learner:
             end_engines()
             with track(f"round {number}, {name}") as advance:
                 result = train_prm(
-                    start, states + known, folder, it.prm_settings, seed=seed, progress=base.reporter(advance)
+                    config.prm,
+                    start,
+                    states + known,
+                    folder,
+                    it.prm_settings,
+                    seed=seed,
+                    progress=base.reporter(advance),
                 )
             return {"states": len(states), "replayed": len(known)} | without_seconds(result)
 
@@ -224,6 +231,7 @@ class Learner:
                 config.prm.labels,
                 per_problem=config.prm.states_per_problem,
                 seed=config.seed,
+                weights=config.prm.weights,
             )
         ]
 

@@ -14,9 +14,9 @@ from mcts.seeds import seed_of
 from policy.server_settings import REACHING
 from prm.formats import trainable_format
 from regrow import atomic, base
-from regrow.build import critic_of, policy_of, scorer_of
+from regrow.build import critic_of, policy_of, predicts_progress, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
+from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -202,7 +202,7 @@ class Rounds:
         it = self.experiment
         first = folder if number == 0 else it.run.folder / "round-0/evaluate"
         samples = [verified.tree for verified in read_trees(first / SAMPLES)]
-        target = "progress" if it.config.prm.labels in PROGRESS else "success"
+        target = "progress" if predicts_progress(it.config.prm) else "success"
         aggregate = it.strategy.aggregate
         quality = prm_quality(scorer, aggregate, it.task, it.held_out, samples, target)
         if quality is None:

@@ -18,6 +18,9 @@ from regrow.report import wilson_interval
 from regrow.tasks.task import GradedProblem, Task
 from regrow.verified import VerifiedTree
 
+NODE_LABELS = ("hard", "progress", "simple", "soft")
+"""Labels that every node of a verified tree can have; see `node_labels`."""
+
 Trace = tuple[str, tuple[Step, ...]]
 """A question and a verified solution."""
 
