@@ -30,8 +30,11 @@ from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
 
-LABELS = ("progress", "hard", "soft", "simple")
+LABELS = ("progress", "hard", "soft", "simple", "outcome")
 """What a PRM may be trained to predict; see `PrmConfig`."""
+
+WEIGHTS = ("none", "visits", "confidence")
+"""How much a label may count; see `regrow.selection.node_weights`."""
 
 SERVER, RECORDED, LASER = "server", "recorded", "laser"
 ENGINES = ("transformers", "vllm", SERVER, RECORDED)
@@ -156,8 +159,16 @@ class PrmConfig:
     """The process reward model. `path` starts from a checkpoint instead of PRM 0.
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
-    value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
-    has no draws yet: soft and hard start from whether an answer is still in reach.
+    value v of ReST-MCTS*), `simple` (d/K along the accepted solution, less beside it; no verifier is asked), or
+    `outcome` (whether a solution is right, at its last step alone: an outcome reward model). PRM 0 has no draws yet:
+    soft and hard start from whether an answer is still in reach.
+    `loss`: `auto` (squared error of `progress` and `simple`, cross-entropy of the others) or `pairwise` (comparisons of
+    steps taken from one state and of finished solutions; see `prm.losses.pairwise`).
+    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step) or `confidence` (how narrow
+    the interval of its soft label is). `balance` gives good and bad labels the same total weight.
+    `restart`: every round trains PRM 0 anew on all traces, instead of going on from the last round's PRM.
+    `calibration`: `none`, `temperature` or `isotonic`, fitted after training on the steps of a `calibration_share` of
+    the problems, which are kept out of it; they also tell when to stop, with `train.patience`.
     `engine`: `hf` (in process, the same bits in any company), `vllm`, `recorded` (the scores beside recorded
     solutions), or `laser` (no PRM: `path` is a policy trained with objective=laser); `prm=vllm` and so on choose them.
     `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
@@ -170,6 +181,12 @@ class PrmConfig:
 
     path: str | None = None
     labels: str = "hard"
+    loss: str = "auto"
+    weights: str = "none"
+    balance: bool = False
+    restart: bool = False
+    calibration: str = "none"
+    calibration_share: float = 0.05
     head: str = "hidden"
     aggregate: str = "last"
     engine: str = "hf"

@@ -16,7 +16,6 @@ from mcts.types import Outcome
 from policy.loss_record import write_loss
 from policy.train import train as train_policy
 from prm.labels import LabelledState
-from prm.train import train as train_prm
 from regrow import base, provenance
 from regrow.build import critic_of, end_engines, policy_of, scorer_of
 from regrow.experiment import Experiment, digest_of
@@ -27,6 +26,7 @@ from regrow.manifest import Stage
 from regrow.models import Models
 from regrow.objectives import Objective, SupervisedTraces
 from regrow.objectives.material import Need
+from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.sampling import draw, tokens_of
 from regrow.selection import exactly_labelled, is_replayed, prm_states
@@ -221,6 +221,7 @@ class Learner:
     def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:
         """Train a PRM on the labelled steps of all trees, good and bad; its yardstick on the truth about the same."""
         it, config = self._it, self._it.config
+        start = (self._start.prm or start) if config.prm.restart else start
         seed = seed_of(config.seed, "prm", number)
 
         def work(folder: Path) -> dict[str, Any]:
@@ -235,7 +236,13 @@ class Learner:
             end_engines()
             with track(f"round {number}, {name}") as advance:
                 result = train_prm(
-                    start, states + known, folder, it.prm_settings, seed=seed, progress=base.reporter(advance)
+                    config.prm,
+                    start,
+                    states + known,
+                    folder,
+                    it.prm_settings,
+                    seed=seed,
+                    progress=base.reporter(advance),
                 )
             return {"states": len(states), "replayed": len(known)} | without_seconds(result)
 
@@ -252,6 +259,7 @@ class Learner:
                 config.prm.labels,
                 per_problem=config.prm.states_per_problem,
                 seed=config.seed,
+                weights=config.prm.weights,
             )
         ]
 
