@@ -82,7 +82,7 @@ class Decoder:
         stops_at_step = np.array([row.stops_at_step for row in rows])
 
         # Place b of the batch holds rows[slots[b]]; not is_live[b] marks a ghost: finished, or there to fill a block.
-        slots, is_live = _fill_blocks(np.arange(len(rows)))
+        slots, is_live = fill_blocks(np.arange(len(rows)))
         cache, logits = self._prefill([row.prefix for row in rows], slots)
         for position in count():
             tokens, logprobs = sample(logits, temperature[slots], uniforms(keys[slots], position), self._forbidden)
@@ -99,7 +99,7 @@ class Decoder:
             if live.size == 0:
                 return
             if _whole_blocks(live.size) < slots.size:
-                places, is_live = _fill_blocks(live)
+                places, is_live = fill_blocks(live)
                 slots, tokens = slots[places], tokens[places]
                 cache.batch_select_indices(torch.from_numpy(places))
             logits = self._forward(tokens[:, None], cache)
@@ -109,7 +109,7 @@ class Decoder:
     ) -> tuple[DynamicCache, NDArray[np.float32]]:
         """Run the model over each distinct prefix once; the cache and the next token's logits for every slot."""
         distinct = {prefix: i for i, prefix in enumerate(dict.fromkeys(prefixes))}
-        shared, _ = _fill_blocks(np.arange(len(distinct)))
+        shared, _ = fill_blocks(np.arange(len(distinct)))
         cache = DynamicCache(config=self._model.config)
         logits = self._forward(np.array(list(distinct), np.int64)[shared], cache)
         places = np.array([distinct[prefix] for prefix in prefixes])[slots]
@@ -130,7 +130,7 @@ def _whole_blocks(rows: int) -> int:
     return -(-rows // ROW_BLOCK) * ROW_BLOCK
 
 
-def _fill_blocks(places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def fill_blocks(places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """`places` repeated to whole blocks, and which of them are not repetitions."""
     size = _whole_blocks(len(places))
     return np.resize(places, size), np.arange(size) < len(places)

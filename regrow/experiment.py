@@ -11,7 +11,7 @@ from policy.train import TrainPolicy
 from prm.train import TrainPrm
 from regrow import provenance
 from regrow.alarms import Alarms
-from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, strategy_of, task_of
+from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, objective_of, strategy_of, task_of
 from regrow.config import Config, settings_of
 from regrow.gate import LEAST, Gate
 from regrow.manifest import Run
@@ -44,6 +44,7 @@ class Experiment:
         self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
         self.gate = settings_of(Gate, fields_of(config.gate), "gate")
         self.alarms = settings_of(Alarms, fields_of(config.alarms), "alarms")
+        self.objective = objective_of(config)
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
         self.strategy = strategy_of(config.search, config, self.task)

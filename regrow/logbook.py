@@ -16,7 +16,7 @@ from regrow.report import Round
 Write = Callable[[int, Mapping[str, float]], None]
 """Takes a round's number and its figures."""
 
-FOLDER = "logs"
+LOGS = "logs"
 """In the run directory; loggers have folders of their own in it."""
 
 
@@ -44,7 +44,7 @@ def open_logbook(
         settings: Its configuration, JSON values.
     """
     with ExitStack() as stack:
-        writers = [stack.enter_context(OPENED[name](folder / FOLDER, settings)) for name in loggers_of(log)]
+        writers = [stack.enter_context(OPENED[name](folder / LOGS, settings)) for name in loggers_of(log)]
         written: set[int] = set()
 
         def write(rounds: Sequence[Round]) -> None:

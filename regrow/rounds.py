@@ -12,12 +12,12 @@ from typing import Any
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from policy.server_settings import REACHING
-from prm.model import check_trainable
+from prm.formats import trainable_format
 from regrow import atomic, base, figures
 from regrow.alarms import Figures, Reading, readings
-from regrow.build import critic_of, policy_of, scorer_of
+from regrow.build import critic_of, policy_of, predicts_progress, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
+from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -59,7 +59,7 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
             console.print(f"{folder} is finished: nothing is done again")
         start, fitting = start_models(config, rounds.experiment, run)
         if count and start.prm:
-            check_trainable(start.prm)
+            trainable_format(config.prm.format, start.prm)
         learner = Learner(rounds.experiment, Teacher.SEARCH, start)
         controls = [Learner(rounds.experiment, Teacher(name), Models(start.policy)) for name in config.round.controls]
         rounds.measure(0, learner, Learned(fitting, 0, Passed(start)), [])
@@ -229,7 +229,7 @@ class Rounds:
         it = self.experiment
         first = folder if number == 0 else it.run.folder / "round-0/evaluate"
         samples = [verified.tree for verified in read_trees(first / SAMPLES)]
-        target = "progress" if it.config.prm.labels in PROGRESS else "success"
+        target = "progress" if predicts_progress(it.config.prm) else "success"
         aggregate = it.strategy.aggregate
         quality = prm_quality(scorer, aggregate, it.task, it.held_out, samples, target)
         if quality is None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcts.budget import Budget
-from mcts.search import BestOfN
 from regrow.build import policy_of, scorer_of
 from regrow.experiment import Experiment, digest_of
 from regrow.gate import POLICY, PRM, Verdict, order_right, share_right
@@ -18,7 +16,7 @@ from regrow.judging import judged
 from regrow.models import Models
 from regrow.prm_evaluation import node_values
 from regrow.progress import console
-from regrow.strategy import Strategy
+from regrow.sampling import ONCE, sampler, tokens_of
 from regrow.trace_store import write_trees
 from regrow.verified import VerifiedTree
 
@@ -98,7 +96,7 @@ class Trial:
             kept = drawn["new" if verdicts[-1].is_kept else "old"]
         if gate.prm and new.prm and old.prm:
             verdicts.append(gate.verdict(PRM, self._orders(new.prm, kept), self._orders(old.prm, kept)))
-        spent = sum(one.tree.spent.tokens_generated for trees in drawn.values() for one in trees)
+        spent = tokens_of([one.tree for trees in drawn.values() for one in trees])
         return {"verdicts": [dataclasses.asdict(one) for one in verdicts], "tokens_generated": spent}
 
     def _samples(self, side: str, policy: Path | None) -> list[VerifiedTree]:
@@ -106,10 +104,9 @@ class Trial:
         it, config = self.it, self.it.config
         scratch = self.scratch / side
         scratch.mkdir(parents=True, exist_ok=True)
-        sample = Strategy(BestOfN(width=it.gate.samples, name="sample"))
-        once = Budget(simulations=1)
+        strategy = sampler(it, it.gate.samples)
         trees = grow(
-            [sample.query(graded.problem, once, config.seed, self.name) for graded in it.validation],
+            [strategy.query(graded.problem, ONCE, config.seed, self.name) for graded in it.validation],
             policy_of(config, policy),
             None,
             config.scheduler,

@@ -88,7 +88,7 @@ def test_the_controls_learn_as_long_from_the_same_base_by_other_teachers(run):
         for name in ("", "controls/rest_em", "controls/base_only")
     }
     assert len({one["steps"] for one in result.values()}) == 1
-    assert result["controls/base_only"]["traces"] == 0 < result["controls/rest_em"]["traces"]
+    assert result["controls/base_only"]["lessons"] == 0 < result["controls/rest_em"]["lessons"]
     first, last = read_report(run / "report.json").rounds[1:]
     assert first.controls["base_only"].tokens_generated == 0
     assert first.controls["rest_em"].tokens_generated == pytest.approx(first.tokens_generated, rel=0.3)
@@ -103,7 +103,7 @@ def test_every_round_has_problems_of_its_own_and_learns_from_all_so_far(run):
     rounds = [{tree.tree.problem.question for tree in read_trees(run / f"round-{n}/traces")} for n in (1, 2)]
     assert len(rounds[0]) == len(rounds[1]) == 24
     assert not rounds[0] & rounds[1]
-    traces = [json.loads((run / f"round-{n}/policy/stage.json").read_text())["result"]["traces"] for n in (1, 2)]
+    traces = [json.loads((run / f"round-{n}/policy/stage.json").read_text())["result"]["lessons"] for n in (1, 2)]
     assert traces[1] > traces[0] > 0
 
 
@@ -111,7 +111,7 @@ def test_the_traces_taught_both_models_something(run):
     results = {
         name: json.loads((run / "round-1" / name / "stage.json").read_text())["result"] for name in ("policy", "prm")
     }
-    assert results["policy"]["traces"] > 0
+    assert results["policy"]["lessons"] > 0
     assert results["prm"]["states"] > 0
     weights = [(run / f"round-{n}" / "policy" / "model.safetensors").read_bytes() for n in (0, 1)]
     assert weights[0] != weights[1]
