@@ -46,7 +46,8 @@ TRACES = ("supervised", "rest_em", "laser", "hindsight")
 BUDGET = {"countdown": 300, "arithmetic": 150}
 """Tokens a problem that a round's search may generate; those of an objective's own samples are taken off."""
 
-MEASURED = ["evaluate.drawn=500", "evaluate.problems=1000"]
+MEASURED = ["evaluate.drawn=500", "evaluate.problems=1000", "gate.policy=false", "gate.prm=false"]
+"""A gate would put the old model's figures in the place of a worse one's."""
 VALIDATION = [*MEASURED, "evaluate.split=validation", "round.count=1"]
 CONTROLS = "round.controls=[base_only,rest_em]"
 

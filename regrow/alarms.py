@@ -100,9 +100,9 @@ ALARMS = {
         lambda now, before, _: now - max(0.0, before),
     ),
     "length_bias": Alarm(
-        "how much oftener the longer (or the shorter) of two equally right solutions has the higher value",
+        "how much oftener the longer of two equally right solutions has the higher value than the shorter",
         "the PRM goes by length",
-        lambda now, *_: abs(now),
+        lambda now, *_: now,
     ),
     "unsolved": Alarm(
         "share of training problems without a right solution",

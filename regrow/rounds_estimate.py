@@ -87,6 +87,10 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
             parts.insert(0, part("rounds, searches", trees, it.strategy, it.round_budget, few))
             for need, count in it.objective.needs().items():
                 parts.insert(1, part(f"rounds, {need}", rounds * len(it.fresh(1)), sampler(it, count), once, few))
+            if it.validation:
+                sides = 2 * searching if it.gate.policy else 1
+                trees = rounds * sides * len(it.validation)
+                parts.append(part("gates, samples", trees, sampler(it, it.gate.samples), once, it.validation[:PILOT]))
         show(parts, _training(config) if rounds else [])
         if rounds:
             show_lessons(it, models)

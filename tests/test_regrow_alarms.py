@@ -140,7 +140,7 @@ BEFORE = dict.fromkeys(ALARMS, 0.25)
         ("entropy", 0.125, 0.75),
         ("inflation", 0.5, 0.25),
         ("gap", 0.125, -0.125),
-        ("length_bias", -0.75, 0.75),
+        ("length_bias", -0.75, -0.75),
         ("unsolved", 0.75, 0.75),
         ("labels", 0.125, 0.125),
     ],
