@@ -77,7 +77,8 @@ def test_length_bias_compares_solutions_of_one_problem_and_one_verdict(monkeypat
     assert figures.length_bias([drawn]) == pytest.approx(1 / 3)
     alike = values(samples(("a -", 1), ("b -", 1)), a=0.1, b=0.2)
     assert figures.length_bias([alike]) is None
-    assert figures.length_bias([drawn, alike, drawn]) == pytest.approx(1 / 3)
+    right = values(samples(("a +", 1), ("bb +", 1)), a=0.9, bb=0.8)
+    assert figures.length_bias([drawn, alike, right]) == pytest.approx((1 - 1) / 4)
 
 
 def test_few_pairs_say_nothing_of_a_length_bias():
@@ -151,6 +152,12 @@ def test_an_alarm_reads_its_figure_beside_its_reference_and_rings_above_its_thre
         (read,) = (one for one in readings(alarms, {name: now}, BEFORE, FIRST) if one.name == name)
         assert (read.figure, read.value) == (now, value)
         assert read.rang == (threshold is not None and value > threshold)
+
+
+@pytest.mark.parametrize("name", ["inflation", "gap"])
+def test_values_that_come_up_to_the_truth_are_not_inflated(name):
+    (read,) = (one for one in readings(Alarms(), {name: 0.05}, {name: -0.25}, FIRST) if one.name == name)
+    assert (read.value, read.rang) == (0.05, False)
 
 
 def test_round_zero_is_its_own_reference():
