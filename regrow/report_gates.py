@@ -33,7 +33,7 @@ def gates_section(rounds: Sequence[Mapping[str, Any]]) -> str:
             refused.append(f"<li>Round {done['round']}: the new {name} is refused; {model} stays.</li>")
     if not rows:
         return ""
-    head = ["round", "new", "verdict", "measure", "new", "old", "difference", "interval", "problems"]
+    head = ["round", "model", "verdict", "measure", "new", "old", "difference", "interval", "problems"]
     lines = f'<ul class="rang">{"".join(refused)}</ul>' if refused else ""
     return section("Gates", _GATES_NOTE, lines, table(head, rows))
 
@@ -61,7 +61,7 @@ def _verdicts(rounds: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str
 
 def _tried(verdict: Mapping[str, Any]) -> list[str]:
     said = "kept" if verdict["is_kept"] else '<b class="rang">refused</b>'
-    measure, test = MEASURES[verdict["of"]], verdict["test"]
+    measure, test = f"share {MEASURES[verdict['of']]}", verdict["test"]
     if test is None:
         return [f"{said}<small>too few problems tell</small>", measure, *["&ndash;"] * 5]
     return [
