@@ -74,9 +74,12 @@ def budgets_table(contests: Sequence[Mapping[str, Any]]) -> str:
     """Accuracy at every budget: the mean over seeds."""
     budgets = sorted({row["budget"] for row in contests})
     found = {(row["kind"], row["strategy"], row["budget"]): fmean(row["accuracy"]) for row in contests}
-    places = dict.fromkeys((row["strategy"], row["kind"]) for row in contests)
+    strategies = dict.fromkeys(row["strategy"] for row in contests)
+    kinds = dict.fromkeys(row["kind"] for row in contests)
     rows = [
-        [kind, strategy, *(f"{found[kind, strategy, b]:.3f}" for b in budgets)] for strategy, kind in sorted(places)
+        [kind, strategy, *(f"{found[kind, strategy, budget]:.3f}" for budget in budgets)]
+        for strategy in strategies
+        for kind in kinds
     ]
     return table(["trained on", "strategy", *map(str, budgets)], rows)
 
