@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -143,7 +144,7 @@ def main() -> None:
     args = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    args.command = " ".join([COMMAND, *sys.argv[1:]])
+    args.command = f"{COMMAND} {shlex.join(sys.argv[1:])}".strip()
     args.runs = args.runs.resolve()
     page, figures_file = PAGE, FIGURES
     if args.miniature:
