@@ -14,25 +14,31 @@ EXACT = "exact"
 """The kind that a PRM could be at best."""
 
 
+def of_seeds(prms: Sequence[Mapping[str, Any]], name: str) -> str:
+    """A figure's mean over seeds, and each seed; nothing where it is not defined."""
+    found = [one[name] for one in prms]
+    return "" if None in found else share(found)
+
+
 def truth_table(kinds: Mapping[str, Mapping[str, Any]]) -> str:
     """Telling steps apart from which the answer can still be reached: AUROC, overall and by depth."""
     depths = [depth for depth, value in _first(kinds)["auroc_by_depth"].items() if value is not None]
-    best = fmean(one["auroc"] for one in kinds[EXACT]["prms"]) if EXACT in kinds else None
+    best = _auroc(kinds[EXACT]) if EXACT in kinds else None
     rows = []
     for name, kind in kinds.items():
-        found = [one["auroc"] for one in kind["prms"]]
+        mean = _auroc(kind)
         rows.append(
             [
                 name,
                 f"{kind['prms'][0]['training']['labels']:,.0f}",
-                share(found),
-                f"{100 * fmean(found) / best:.0f} %" if best else "",
+                of_seeds(kind["prms"], "auroc"),
+                f"{100 * mean / best:.0f} %" if mean and best else "",
                 *(f"{fmean(one['auroc_by_depth'][depth] for one in kind['prms']):.3f}" for depth in depths),
             ]
         )
     head = ["trained on", "labels or pairs", "AUROC", "of exact", *(f"step {depth}" for depth in depths)]
-    floor = _first(kinds)["depth_only_auroc"]
-    return table(head, [*rows, ["depth only", "", f"{floor:.3f}", *[""] * (1 + len(depths))]])
+    floor = ["depth only", "", of_seeds([_first(kinds)], "depth_only_auroc"), *[""] * (1 + len(depths))]
+    return table(head, [*rows, floor])
 
 
 def values_table(kinds: Mapping[str, Mapping[str, Any]]) -> str:
@@ -41,7 +47,7 @@ def values_table(kinds: Mapping[str, Mapping[str, Any]]) -> str:
         [
             name,
             kind["prms"][0]["predicts"],
-            *(share([one[f"skill_of_{target}"] for one in kind["prms"]]) for target in ("success", "progress")),
+            *(of_seeds(kind["prms"], f"skill_of_{target}") for target in ("success", "progress")),
             f"{fmean(one['within_0.1'] for one in kind['prms']):.3f}",
         ]
         for name, kind in kinds.items()
@@ -110,6 +116,12 @@ def _difference(row: Mapping[str, Any]) -> str:
     if row["kind"] == row["over"]:
         return ""
     return f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+
+
+def _auroc(kind: Mapping[str, Any]) -> float | None:
+    """The mean over seeds; None where all steps are of one kind."""
+    found = [one["auroc"] for one in kind["prms"]]
+    return None if None in found else fmean(found)
 
 
 def _first(kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
