@@ -74,19 +74,24 @@ def fit(
         trainer.train()
     if held_out:
         plateau.restore()
-    late = report.losses[-max(1, len(report.losses) // 10) :]
-    result = {
-        "steps": float(trainer.state.global_step),
-        "examples": float(len(examples)),
-        "labels": float(sum(int(example["weights"].count_nonzero()) for example in examples)),
-        "loss": sum(late) / len(late),
-    } | ({"validation_loss": plateau.loss} if held_out else {})
-    if not all(map(math.isfinite, result.values())):
+    losses = {"loss": _late(report.losses)} | ({"validation_loss": plateau.loss} if held_out else {})
+    if not all(map(math.isfinite, losses.values())):
         raise InputError(f"PRM training from {start}: the loss is not a number, expected a lower learning_rate")
     if trainer.is_world_process_zero():
         model.eval().save(out, tokenizer)
     trainer.accelerator.wait_for_everyone()
-    return result | {"seconds": time.perf_counter() - began}
+    return losses | {
+        "steps": float(trainer.state.global_step),
+        "examples": float(len(examples)),
+        "labels": float(sum(int(example["weights"].count_nonzero()) for example in examples)),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _late(losses: Sequence[float]) -> float:
+    """The mean of the last tenth."""
+    late = losses[-max(1, len(losses) // 10) :]
+    return sum(late) / len(late)
 
 
 def _schedule(config: TrainPrm, seed: int) -> dict[str, Any]:
