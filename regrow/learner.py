@@ -299,7 +299,8 @@ class Learner:
 def _demonstrations(it: Experiment) -> int:
     """As many as a round has room for, where nothing else is learned."""
     steps = it.policy_settings.max_steps
-    return it.policy_settings.batch_size * steps if steps else it.config.policy.base.demonstrations
+    each = it.policy_settings.batch_size * it.policy_settings.accumulate
+    return each * steps if steps else it.config.policy.base.demonstrations
 
 
 def without_seconds(result: dict[str, float]) -> dict[str, float]:
