@@ -102,5 +102,6 @@ def _training(config: Config) -> list[str]:
     for name, node in (("policy", config.policy.train), ("PRM", config.prm.train)):
         steps = dataclasses.asdict(node)["max_steps"]
         told = f"{steps} steps" if steps else f"{node.epochs} passes over the traces"
-        lines.append(f"Training the {name}, each round: {told} of {node.batch_size * node.accumulate} sequences; not timed here.")
+        each = node.batch_size * node.accumulate
+        lines.append(f"Training the {name}, each round: {told} of {each} sequences; not timed here.")
     return lines
