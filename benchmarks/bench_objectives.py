@@ -110,7 +110,8 @@ def first(args: argparse.Namespace, task: str, objective: str, *settings: str) -
     source = args.runs / f"first-{task}-{BASELINE}"
     if objective == BASELINE:
         return Plan(source, [*overrides, CONTROLS])
-    folder = args.runs / "-".join(["first", task, objective, *(setting.rpartition(".")[2] for setting in settings)])
+    variant = [setting.partition(".")[2].replace("=", "-") for setting in settings]
+    folder = args.runs / "-".join(["first", task, objective, *variant])
     own = [f"objective={objective}", *gentle(objective), *settings, "round.controls=[]"]
     return Plan(folder, [*overrides, *own], (source, SHARED_FIRST))
 
