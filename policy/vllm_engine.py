@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from random import SystemRandom
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -89,7 +90,7 @@ class VllmEngine:
         self.prompt_tokens = self.cached_tokens = 0
         self._loop = LoopThread("vllm")
         try:
-            with _unnamed_main(), _guarded() as self._guard:
+            with _unnamed_main(), _own_port(), _guarded() as self._guard:
                 self._engine = self._loop.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
             self._loop.close()
@@ -133,6 +134,23 @@ def _whole_rank(rank: int) -> Any:
 
 
 @contextmanager
+def _own_port() -> Iterator[None]:
+    """Have an engine's processes meet at a port that no other engine looks at.
+
+    vLLM asks the system for a free port and takes it seconds later: of two engines that start at once, one may wait for
+    the other's processes for ever. Below the ports that systems give out, a place by chance is as good as one's own.
+    """
+    if "VLLM_PORT" in os.environ:
+        yield
+        return
+    os.environ["VLLM_PORT"] = str(SystemRandom().randrange(*_PORTS))
+    try:
+        yield
+    finally:
+        del os.environ["VLLM_PORT"]
+
+
+@contextmanager
 def _unnamed_main() -> Iterator[None]:
     """Let spawned processes begin with vLLM alone.
 
@@ -146,6 +164,7 @@ def _unnamed_main() -> Iterator[None]:
         sys.modules["__main__"] = ours
 
 
+_PORTS = (20_000, 32_000)
 _MARK = "REGROW_ENGINE"
 _GUARD = """
 import select, sys
