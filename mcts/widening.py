@@ -48,7 +48,7 @@ class Widening:
     def __post_init__(self) -> None:
         if self.growth not in list(Growth):
             raise ValueError(f"widening.growth={self.growth}, expected one of {', '.join(Growth)}")
-        for name, limit in (("scale", self.scale), ("power", self.power), ("least", self.least)):
+        for name, limit in (("scale", self.scale), ("power", self.power), ("least", self.least), ("most", self.most)):
             if not limit > 0:
                 raise ValueError(f"widening.{name}={limit}, expected more than 0")
         least, most, root_least, root_most = self.bounds
