@@ -1,1 +1,1 @@
-"""The generator: prompts and tokenizers, engines that sample steps, supervised retraining."""
+"""The generator: prompts and tokenizers, engines that sample steps, retraining."""

@@ -45,7 +45,7 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
     _require(path, "config.json", "a config.json")
     loader: Any = AutoModelForCausalLM
     try:
-        with _without_progress_bars():
+        with without_progress_bars():
             model, report = loader.from_pretrained(
                 path,
                 dtype=torch.float32,
@@ -115,13 +115,18 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
-    """Write a checkpoint to `out`, in place of what stood there."""
+def save(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write a checkpoint to `out`, in place of what stood there; its weights instead of the model's where given."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent) as workspace:
         new, old = Path(workspace, "new"), Path(workspace, "old")
-        with _without_progress_bars():
-            model.save_pretrained(new)
+        with without_progress_bars():
+            model.save_pretrained(new, state_dict=weights)
         tokenizer.save_pretrained(new)
         if out.exists():
             out.replace(old)
@@ -160,7 +165,7 @@ def _require(path: Path, pattern: str, what: str) -> None:
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     """Keep transformers from drawing bars for reading and writing shards."""
     were_enabled = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()

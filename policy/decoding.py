@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import DynamicCache, PreTrainedModel
 
+from policy.ragged import RaggedCache
 from policy.sampler import sample, streams, uniforms
 
 ROW_BLOCK = 32
@@ -21,6 +22,9 @@ kernel. BLAS libraries switch kernels for few rows: results were seen to differ 
 units), 5 rows (64 units) and 14 rows (128, 256 and 512 units, one thread), and to be bit-equal for every number tried
 from 16 to 700. Whole blocks also leave no ragged edge to the kernels' tiles.
 """
+
+PREFIX_BLOCK = 32
+"""Prefixes are padded to multiples of so many tokens. So even one of them is as many rows of a product as a block."""
 
 
 @dataclass(slots=True)
@@ -50,10 +54,10 @@ class Row:
 class Decoder:
     """Samples many rows at once from a causal language model.
 
-    Rows of a batch have prefixes of equal length, so nothing is padded; the key-value cache lives as long as the batch.
+    Rows may have prefixes of any length: what is shorter is padded on the right, where no token sees it.
 
     Args:
-        model: In float32.
+        model: In float32; all its layers attend to everything before.
         ends_step: [V] tokens that end a step.
         ends_sequence: [V] tokens that end a solution.
         forbidden: [V] tokens that are never sampled.
@@ -73,7 +77,7 @@ class Decoder:
 
     @torch.inference_mode()
     def decode(self, rows: Sequence[Row]) -> None:
-        """Sample `rows` to their ends, in place. Their prefixes must be equally long."""
+        """Sample `rows` to their ends, in place."""
         keys = streams(
             np.array([row.seed for row in rows], np.uint64), np.array([row.sample for row in rows], np.uint64)
         )
@@ -83,8 +87,10 @@ class Decoder:
 
         # Place b of the batch holds rows[slots[b]]; not is_live[b] marks a ghost: finished, or there to fill a block.
         slots, is_live = _fill_blocks(np.arange(len(rows)))
-        cache, logits = self._prefill([row.prefix for row in rows], slots)
+        cache = self._prefill([rows[slot].prefix for slot in slots])
+        tokens = np.array([rows[slot].prefix[-1] for slot in slots])
         for position in count():
+            logits = self._forward(tokens, cache)
             tokens, logprobs = sample(logits, temperature[slots], uniforms(keys[slots], position), self._forbidden)
             for b in np.flatnonzero(is_live):
                 row = rows[slots[b]]
@@ -101,27 +107,38 @@ class Decoder:
             if _whole_blocks(live.size) < slots.size:
                 places, is_live = _fill_blocks(live)
                 slots, tokens = slots[places], tokens[places]
-                cache.batch_select_indices(torch.from_numpy(places))
-            logits = self._forward(tokens[:, None], cache)
+                cache.select(torch.from_numpy(places))
 
-    def _prefill(
-        self, prefixes: Sequence[tuple[int, ...]], slots: NDArray[np.intp]
-    ) -> tuple[DynamicCache, NDArray[np.float32]]:
-        """Run the model over each distinct prefix once; the cache and the next token's logits for every slot."""
-        distinct = {prefix: i for i, prefix in enumerate(dict.fromkeys(prefixes))}
-        shared, _ = _fill_blocks(np.arange(len(distinct)))
-        cache = DynamicCache(config=self._model.config)
-        logits = self._forward(np.array(list(distinct), np.int64)[shared], cache)
-        places = np.array([distinct[prefix] for prefix in prefixes])[slots]
-        if not np.array_equal(places, np.arange(len(logits))):
-            cache.batch_select_indices(torch.from_numpy(places))
-        return cache, logits[places]
+    def _prefill(self, prefixes: Sequence[tuple[int, ...]]) -> RaggedCache:
+        """Run the model over each distinct prefix once; the cache of all but the last token of every prefix.
 
-    def _forward(self, tokens: NDArray[np.int64], cache: DynamicCache) -> NDArray[np.float32]:
-        """Append `tokens` [B, T] to the cache; logits [B, V] after the last."""
+        Prefixes go together that have the same number of tokens in blocks of `PREFIX_BLOCK`: a row's padding, like its
+        bits, is its own.
+        """
+        blocks: dict[int, list[tuple[int, ...]]] = {}
+        for prefix in dict.fromkeys(prefixes):
+            blocks.setdefault(-(-len(prefix) // PREFIX_BLOCK), []).append(prefix)
+        parts = []
+        for size, alike in blocks.items():
+            padded = [prefix + (0,) * (size * PREFIX_BLOCK - len(prefix)) for prefix in alike]
+            parts.append(DynamicCache(config=self._model.config))
+            self._model(input_ids=torch.tensor(padded), past_key_values=parts[-1], use_cache=True, logits_to_keep=1)
+        distinct = {prefix: i for i, prefix in enumerate(chain.from_iterable(blocks.values()))}
+        cache = RaggedCache(parts, torch.tensor([len(prefix) - 1 for prefix in distinct]))
+        cache.select(torch.tensor([distinct[prefix] for prefix in prefixes]))
+        return cache
+
+    def _forward(self, tokens: NDArray[np.int64], cache: RaggedCache) -> NDArray[np.float32]:
+        """Append a token of each row, [B], to the cache; logits [B, V] after it."""
+        cache.make_room()
         output = self._model(
-            input_ids=torch.from_numpy(tokens), past_key_values=cache, use_cache=True, logits_to_keep=1
+            input_ids=torch.from_numpy(tokens[:, None]),
+            attention_mask=cache.mask(self._model.dtype),
+            position_ids=cache.lengths[:, None],
+            past_key_values=cache,
+            use_cache=True,
         )
+        cache.count_token()
         logits: NDArray[np.float32] = output.logits[:, -1].numpy()
         return logits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,14 +22,18 @@ class Example:
     Attributes:
         token_ids: [T].
         loss_mask: [T] whether the policy is trained to produce the token; the prompt is not.
+        weight: Of its tokens, where a loss is a mean over tokens.
     """
 
     token_ids: tuple[int, ...]
     loss_mask: tuple[bool, ...]
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.token_ids) != len(self.loss_mask):
             raise InputError(f"example: {len(self.token_ids)} tokens but a loss mask of {len(self.loss_mask)}")
+        if not (self.weight > 0 and math.isfinite(self.weight)):
+            raise InputError(f"example: weight {self.weight}, expected a number above 0")
 
 
 def from_demonstration(

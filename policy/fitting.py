@@ -1,232 +1,241 @@
-"""The transformers Trainer, set up for causal language models on short sequences."""
+"""A fit from start to end: models, the Trainer's settings, checkpoints within it, and what it leaves."""
 
 from __future__ import annotations
 
+import math
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import Sampler
-from transformers import (
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
+from transformers.utils import logging as transformers_logging
 
 from mcts.errors import InputError
-from policy import checkpoint
-from policy.examples import Example
+from policy import adapter, checkpoint
+from policy.callbacks import Plateau, Pulse
+from policy.lesson_trainer import LessonTrainer
+from policy.lessons import Lesson, examples_of
+from policy.loggers import logger_callbacks
+from policy.lora import adapted
+from policy.losses import Loss
+from policy.resumption import checkpoints
 from policy.train import TrainPolicy
 
-_NO_LOSS = -100
-"""The label that transformers' losses leave out."""
 _REPORTS = 100
 """Progress reports a run."""
-_EVAL_BATCH = 512
-_ADAM_BETA2 = 0.95
-"""A shorter memory of squared gradients than the default .999: runs here are hundreds of steps, not thousands."""
-
-_Item = dict[str, torch.Tensor]
-
-
-class Pulse(TrainerCallback):
-    """Tells progress and keeps the last training loss."""
-
-    def __init__(self, progress: Callable[[int, int, float], None] | None) -> None:
-        self.train_loss = float("nan")
-        self._progress = progress
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        """Log at the last step, whatever the interval."""
-        control.should_log |= state.global_step >= state.max_steps
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
-        """Pass on the mean loss since the last log."""
-        entry = state.log_history[-1]
-        if "loss" in entry:
-            self.train_loss = float(entry["loss"])
-            if self._progress is not None:
-                self._progress(state.global_step, state.max_steps, self.train_loss)
-
-
-class LengthBatches(Sampler[int]):
-    """Batches of equally long examples, in random order.
-
-    transformers' own grouping by length runs from long to short within each large group: neighbouring steps then see
-    one kind of example each, and the fit forgets the others.
-
-    Args:
-        lengths: [N] tokens of each example.
-        batch_size: Examples a batch.
-        seed: Of all epochs; each epoch is another order.
-    """
-
-    _POOL = 20
-    """Batches that are sorted together: enough to waste little padding, few enough to mix."""
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self._lengths = torch.tensor(lengths)
-        self._batch_size = batch_size
-        self._generator = torch.Generator().manual_seed(seed)
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        order = torch.randperm(len(self._lengths), generator=self._generator)
-        pools = [pool[self._lengths[pool].argsort(stable=True)] for pool in order.split(self._POOL * self._batch_size)]
-        batches = [batch for pool in pools for batch in pool.split(self._batch_size)]
-        # The short batch stays last: the Trainer cuts the stream of indices into batches by count.
-        whole = [batch for batch in batches if len(batch) == self._batch_size]
-        ragged = [batch for batch in batches if len(batch) < self._batch_size]
-        shuffled = [whole[i] for i in torch.randperm(len(whole), generator=self._generator)]
-        return (int(i) for batch in (*shuffled, *ragged) for i in batch)
-
-
-class LengthBatchTrainer(Trainer):
-    """The Trainer, drawing its training batches from `LengthBatches`."""
-
-    def _get_train_sampler(self, train_dataset: object = None) -> LengthBatches:
-        lengths = [len(item["input_ids"]) for item in cast(list[_Item], self.train_dataset)]
-        return LengthBatches(lengths, self.args.per_device_train_batch_size, self.args.seed)
-
-
-class Plateau(TrainerCallback):
-    """Keeps the weights of the best evaluation, in memory, and stops when none has been better for a while."""
-
-    def __init__(self, model: nn.Module, patience: int | None) -> None:
-        self.loss = float("inf")
-        self._model = model
-        self._patience = patience
-        self._evaluations_since = 0
-        self._weights: dict[str, torch.Tensor] = {}
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        """Evaluate at the last step, whatever the interval."""
-        control.should_evaluate |= state.global_step >= state.max_steps
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        """Compare with the best so far."""
-        loss = float(state.log_history[-1]["eval_loss"])
-        if loss < self.loss:
-            self.loss = loss
-            self._evaluations_since = 0
-            self._weights = {name: tensor.detach().clone() for name, tensor in self._model.state_dict().items()}
-            return
-        self._evaluations_since += 1
-        control.should_training_stop |= self._patience is not None and self._evaluations_since >= self._patience
-
-    def restore(self) -> None:
-        """Give the model its best weights. Raises `InputError` if no evaluation was finite."""
-        if not self._weights:
-            raise InputError("policy training: the validation loss was never finite, expected a smaller learning_rate")
-        self._model.load_state_dict(self._weights)
+_EVAL_BATCH, _EVAL_LOGITS = 512, 2**27
+"""Most lessons of an evaluation batch, and most numbers in its logits where that is less."""
 
 
 def fit(
     start: Path,
-    examples: Sequence[Example],
+    lessons: Sequence[Lesson],
     out: Path,
     config: TrainPolicy,
     *,
+    loss: Loss,
+    reference: Path | None,
     seed: int,
-    validation: Sequence[Example],
+    validation: Sequence[Lesson],
     progress: Callable[[int, int, float], None] | None,
+    scratch: Path | None,
+    loggers: Sequence[str],
+    logs: Path | None,
 ) -> dict[str, float]:
     """What `policy.train.train` documents."""
     began = time.perf_counter()
+    watching = logger_callbacks(loggers, logs)
     tokenizer = checkpoint.load_tokenizer(start)
     model = checkpoint.load_model(start, attention="sdpa")
-    for name, data in (("examples", examples), ("validation", validation)):
-        _check(data, name, model.config.max_position_embeddings)
-    if not examples:
-        raise InputError("policy training: no examples, expected at least one")
+    if not lessons:
+        raise InputError("policy training: no lessons, expected at least one")
+    for name, data in (("lessons", lessons), ("validation", validation)):
+        _check(data, name, loss, model.config.max_position_embeddings)
 
+    caches, at_once = model.config.use_cache, _at_once(validation, model.config.vocab_size, config)
+    frozen = _reference(start, reference, config) if loss.has_reference else None
+    model = adapted(model, config.lora, seed)
     pulse, plateau = Pulse(progress), Plateau(model, config.patience)
-    caches = model.config.use_cache
-    with tempfile.TemporaryDirectory() as workspace:
-        trainer = LengthBatchTrainer(
-            model=model,
-            args=_arguments(config, workspace, seed, evaluates=bool(validation)),
-            train_dataset=[_item(example) for example in examples],
-            eval_dataset=[_item(example) for example in validation] or None,
-            data_collator=_collate,
-            callbacks=[pulse, plateau] if validation else [pulse],
+    key = _key(start, reference, lessons, validation, config, loss, seed) if scratch else ""
+    with _workspace(scratch, key) as folder:
+        arguments = TrainingArguments(
+            **_schedule(config, seed),
+            **_resources(config),
+            **_intervals(config, folder if scratch else None),
+            **_evaluation(config, at_once),
+            output_dir=str(folder),
         )
+        # A process has one device; left alone, the Trainer takes all that it sees and makes batches larger.
+        arguments._n_gpu = min(arguments.n_gpu, 1)
+        trainer = LessonTrainer(
+            loss=loss,
+            reference=frozen,
+            model=model,
+            args=arguments,
+            train_dataset=lessons,
+            eval_dataset=validation or None,
+            callbacks=[pulse, *([plateau] if validation else []), *watching],
+        )
+        if trainer.is_fsdp_enabled and (validation or config.lora.rank or config.checkpoint_every):
+            raise InputError("policy training: FSDP goes without validation, lora and checkpoint_every")
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    steps, epochs = trainer.state.global_step, float(trainer.state.epoch or 0.0)
-    result = {"train_loss": pulse.train_loss}
-    if validation:
-        plateau.restore()
-        result["validation_loss"] = plateau.loss
-    model.config.use_cache = caches
-    checkpoint.save(model, tokenizer, out)
-    tokens = round(epochs * sum(len(example.token_ids) for example in examples))
-    return result | {"steps": steps, "seconds": time.perf_counter() - began, "tokens": tokens}
+        trainer.plateau = plateau if validation else None
+        last = [str(path) for path in checkpoints(folder)][-1:]
+        with checkpoint.without_progress_bars(), _errors_alone():
+            trainer.train(resume_from_checkpoint=last[0] if last else None)
+        if validation:
+            plateau.restore()
+        model.config.use_cache = caches
+        _save(trainer, model, tokenizer, start, out, config)
+    epochs = float(trainer.state.epoch or 0.0)
+    tokens = epochs * sum(len(example.token_ids) for lesson in lessons for example in examples_of(lesson))
+    result = {"train_loss": pulse.train_loss} | ({"validation_loss": plateau.loss} if validation else {})
+    seconds = time.perf_counter() - began
+    return result | {"steps": trainer.state.global_step, "seconds": seconds, "tokens": round(tokens)}
 
 
-def _arguments(config: TrainPolicy, workspace: str, seed: int, *, evaluates: bool) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=workspace,
-        learning_rate=config.learning_rate,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=max(config.batch_size, _EVAL_BATCH),
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        warmup_steps=config.warmup_ratio,
-        weight_decay=config.weight_decay,
-        lr_scheduler_type="constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
-        seed=seed % 2**32,
-        adam_beta2=_ADAM_BETA2,
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=config.eval_every,
-        save_strategy="no",
-        logging_steps=1 / _REPORTS,
-        prediction_loss_only=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),
-        report_to="none",
-        disable_tqdm=True,
-    )
+# --- settings -------------------------------------------------------------------------------------------------------
 
 
-def _item(example: Example) -> _Item:
-    token_ids = torch.tensor(example.token_ids)
-    return {"input_ids": token_ids, "labels": token_ids.masked_fill(~torch.tensor(example.loss_mask), _NO_LOSS)}
-
-
-def _collate(items: Sequence[_Item]) -> _Item:
-    """Pad on the right to the longest of the batch.
-
-    No attention mask is needed: attention is causal, so no token sees the padding behind it, and padding has no loss.
-    """
+def _schedule(config: TrainPolicy, seed: int) -> dict[str, Any]:
     return {
-        "input_ids": pad_sequence([item["input_ids"] for item in items], batch_first=True),
-        "labels": pad_sequence([item["labels"] for item in items], batch_first=True, padding_value=_NO_LOSS),
+        "learning_rate": config.learning_rate,
+        "per_device_train_batch_size": config.batch_size,
+        "gradient_accumulation_steps": config.accumulate,
+        "num_train_epochs": config.epochs,
+        "max_steps": config.max_steps or -1,
+        "warmup_steps": config.warmup_ratio,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "adam_beta2": config.beta2,
+        "lr_scheduler_type": "constant_with_warmup" if config.scheduler == "constant" else config.scheduler,
+        "seed": seed % 2**32,
     }
 
 
-def _check(examples: Sequence[Example], name: str, max_positions: int) -> None:
-    for i, example in enumerate(examples):
-        if len(example.token_ids) > max_positions:
-            raise InputError(
-                f"policy training: {name}[{i}] has {len(example.token_ids)} tokens, expected at most {max_positions}"
-            )
-    if examples and not any(any(example.loss_mask[1:]) for example in examples):
+def _resources(config: TrainPolicy) -> dict[str, Any]:
+    return {
+        "bf16": config.precision == "bfloat16",
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "use_cpu": not torch.cuda.is_available(),
+        "ddp_find_unused_parameters": False,
+    }
+
+
+def _intervals(config: TrainPolicy, scratch: Path | None) -> dict[str, Any]:
+    saves = scratch is not None and config.checkpoint_every is not None
+    return {
+        "save_strategy": "steps" if saves else "no",
+        "save_steps": config.checkpoint_every or 1,
+        "logging_steps": 1 / _REPORTS,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def _evaluation(config: TrainPolicy, at_once: int) -> dict[str, Any]:
+    """Args: `at_once` is how many validation lessons a pass has; 0 where there are none."""
+    return {
+        "per_device_eval_batch_size": max(at_once, 1),
+        "eval_strategy": "steps" if at_once else "no",
+        "eval_steps": config.eval_every,
+        "prediction_loss_only": True,
+        "label_names": ["labels"],
+        "remove_unused_columns": False,
+    }
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+def _reference(start: Path, reference: Path | None, config: TrainPolicy) -> PreTrainedModel | None:
+    """The frozen model to compare with; None where it is the policy without its adapter."""
+    if config.lora.rank and reference in (None, start):
+        return None
+    return checkpoint.load_model(reference or start, attention="sdpa")
+
+
+def _save(trainer: LessonTrainer, model: Any, tokenizer: Any, start: Path, out: Path, config: TrainPolicy) -> None:
+    """Write the checkpoint, from one process; the others wait for it."""
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+    if trainer.is_world_process_zero():
+        if config.lora.rank and config.lora.merged:
+            model = model.merge_and_unload()
+        elif config.lora.rank:
+            if adapter.Adapter.at(start):
+                raise InputError(f"policy {start}: is an adapter, expected lora.merged=true to train from it")
+            model.peft_config["default"].base_model_name_or_path = str(start.resolve())
+        checkpoint.save(model, tokenizer, out, weights)
+    trainer.accelerator.wait_for_everyone()
+
+
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """Keep transformers from telling a resumed fit that intervals given as shares have become steps."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+# --- checkpoints within the fit -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _workspace(scratch: Path | None, key: str) -> Iterator[Path]:
+    """A folder for checkpoints: that of the same training in `scratch`, kept if it fails, or a temporary one."""
+    if scratch is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    folder = scratch / "training" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def _key(start: Path, reference: Path | None, *settings: object) -> str:
+    """Stands for all that decides the weights: only the same training goes on from a checkpoint."""
+    digest = blake2b(checkpoint.digest(start).encode(), digest_size=16)
+    digest.update(checkpoint.digest(reference or start).encode())
+    for setting in (*settings, _processes()):
+        digest.update(repr(setting).encode())
+    return digest.hexdigest()
+
+
+# --- lessons --------------------------------------------------------------------------------------------------------
+
+
+def _at_once(lessons: Sequence[Lesson], vocabulary: int, config: TrainPolicy) -> int:
+    """How many lessons are evaluated in one pass: what fits into memory, and a process's share at most."""
+    examples = [examples_of(lesson) for lesson in lessons]
+    logits = vocabulary * max((len(one) * max(len(each.token_ids) for each in one) for one in examples), default=0)
+    fit = max(config.batch_size, min(_EVAL_BATCH, _EVAL_LOGITS // max(logits, 1)))
+    return min(fit, math.ceil(len(lessons) / _processes()))
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _check(lessons: Sequence[Lesson], name: str, loss: Loss, max_positions: int) -> None:
+    learns = False
+    for i, lesson in enumerate(lessons):
+        if not isinstance(lesson, loss.lesson):
+            kind, expected = type(lesson).__name__, loss.lesson.__name__
+            raise InputError(f"policy training: {name}[{i}] is of kind {kind}, {loss} expected {expected}")
+        sequences = loss.sequences([lesson])
+        learns = learns or any(any(sequence.loss_mask[1:]) for sequence in sequences)
+        if (tokens := max(len(sequence.token_ids) for sequence in sequences)) > max_positions:
+            raise InputError(f"policy training: {name}[{i}] has {tokens} tokens, expected at most {max_positions}")
+    if lessons and not learns:
         raise InputError(f"policy training: {name} have no token to learn, expected a solution after each prompt")

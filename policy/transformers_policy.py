@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from mcts.errors import InputError
 from mcts.types import Proposal, Propose, StepEnd, Ticket, Until
@@ -24,9 +23,9 @@ from policy.vocabulary import Vocabulary
 class TransformersPolicy:
     """Implements `mcts.ports.Policy`. Tokens and log-probabilities of a request are bit-equal whatever waits beside it.
 
-    A continuation that fills the model's context window ends as truncated, like one that meets `max_tokens`; a state
-    that fills it already is answered with an empty truncated step. Continuations asked for with `Until.END` always end
-    as final or truncated.
+    A continuation that fills the model's context window (or a layer's sliding one) ends as truncated, like one that
+    meets `max_tokens`; a state that fills it already is answered with an empty truncated step. Continuations asked for
+    with `Until.END` always end as final or truncated.
 
     Args:
         model: A causal language model in float32.
@@ -36,7 +35,7 @@ class TransformersPolicy:
         fingerprint: Digest of all of these but `batch_rows`, which decides no reply.
 
     Raises:
-        InputError: No token ends a step or a sequence, or `batch_rows` is not positive.
+        InputError: No token ends a step or a sequence, `batch_rows` is not positive, or a layer does not attend.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class TransformersPolicy:
         size, generation = model.config.vocab_size, model.generation_config
         named = generation.eos_token_id if generation and generation.eos_token_id is not None else []
         words = Vocabulary.of(tokenizer, prompt.delimiter, size, named)
-        self._states = TokenStates(tokenizer, prompt, words, int(model.config.max_position_embeddings))
+        self._states = TokenStates(tokenizer, prompt, words, _window(model.config))
         masks = [_mask(ids, size) for ids in (words.ends_step, words.ends_sequence, words.forbidden)]
         self._decoder = Decoder(model.eval(), *masks)
         self._passes = torch.get_num_threads()
@@ -120,14 +119,10 @@ class TransformersPolicy:
             return []
         waiting, self._waiting = self._waiting, []
         rows = [self._rows(request, prefix) for _, request, prefix in waiting]
-        buckets: defaultdict[int, list[Row]] = defaultdict(list)
-        for request_rows in rows:
-            for row in request_rows:
-                if row.limit > 0:
-                    buckets[len(row.prefix)].append(row)
+        ready = sorted((row for some in rows for row in some if row.limit > 0), key=lambda row: len(row.prefix))
         threads = torch.get_num_threads()
         try:
-            list(self._pool.map(self._decode, (batch for bucket in buckets.values() for batch in self._split(bucket))))
+            list(self._pool.map(self._decode, self._split(ready)))
         finally:
             torch.set_num_threads(threads)
         replies = []
@@ -137,10 +132,10 @@ class TransformersPolicy:
             self._tokens_generated += sum(len(row.token_ids) for row in request_rows)
         return replies
 
-    def _split(self, bucket: list[Row]) -> list[list[Row]]:
-        """Batches of rows with prefixes of equal length: enough to occupy every thread, none too large."""
-        size = min(self._batch_rows, max(ROW_BLOCK, -(-len(bucket) // self._passes)))
-        return [bucket[start : start + size] for start in range(0, len(bucket), size)]
+    def _split(self, rows: list[Row]) -> list[list[Row]]:
+        """Batches of rows: enough to occupy every thread, none too large."""
+        size = min(self._batch_rows, max(ROW_BLOCK, -(-len(rows) // self._passes)))
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
     def _decode(self, batch: list[Row]) -> None:
         """Decode on this thread alone: kernels shared by several threads are cut at other places for other batches."""
@@ -151,6 +146,16 @@ class TransformersPolicy:
         limit = min(request.max_tokens, self._states.window - len(prefix))
         is_step = request.until is Until.STEP
         return [Row(prefix, request.seed, i, request.temperature, limit, is_step) for i in range(request.width)]
+
+
+def _window(config: PretrainedConfig) -> int:
+    """The longest sequence in which every layer attends to everything before. Raises `InputError` if one never does."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    if strange := kinds - {"full_attention", "sliding_attention"}:
+        raise InputError(f"policy: layers of {min(strange)}, expected attention; policy=vllm may run them")
+    slides = "sliding_attention" in kinds or (not kinds and getattr(config, "sliding_window", None))
+    longest = int(config.max_position_embeddings)
+    return min(longest, int(config.sliding_window)) if slides else longest
 
 
 def _check(request: Propose) -> None:

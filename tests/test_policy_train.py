@@ -8,7 +8,7 @@ from mcts.types import Problem, Propose, State, StepEnd, Ticket, Until
 from policy.base import PolicySize, create
 from policy.checkpoint import load_tokenizer
 from policy.examples import Example, from_demonstration
-from policy.fitting import LengthBatches
+from policy.length_batches import LengthBatches
 from policy.prompts import PromptFormat
 from policy.train import TrainPolicy, train
 from policy.transformers_policy import TransformersPolicy
@@ -160,6 +160,11 @@ def test_progress_reaches_the_last_step_and_the_bill_is_right(start, tmp_path):
         {"scheduler": "step"},
         {"patience": 0},
         {"eval_every": 0},
+        {"accumulate": 0},
+        {"checkpoint_every": 0},
+        {"max_grad_norm": 0.0},
+        {"beta2": 1.0},
+        {"precision": "float16"},
     ],
 )
 def test_settings_that_cannot_work_are_refused(fields):
@@ -170,8 +175,8 @@ def test_settings_that_cannot_work_are_refused(fields):
 def test_data_that_cannot_be_learnt_from_are_refused(start, tmp_path):
     long = Example((4,) * 33, (True,) * 33)
     for data, complaint in (
-        ([], "no examples"),
-        ([long], r"examples\[0\] has 33 tokens, expected at most 32"),
+        ([], "no lessons"),
+        ([long], r"lessons\[0\] has 33 tokens, expected at most 32"),
         ([Example((4, 5), (False, False))], "no token to learn"),
     ):
         with pytest.raises(ValueError, match=complaint):

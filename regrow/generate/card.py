@@ -66,11 +66,11 @@ def card(manifest: Manifest, counts: Counts, plan: Plan) -> str:
 
 def _summary(counts: Counts, plan: Plan) -> list[str]:
     kept, problems = counts["kept"], counts["problems"]
-    tests = ", ".join(plan.test_sets) or "no test set"
+    told = f"Problems that share {plan.ngram} words in a row with {', '.join(plan.test_sets)} were left out."
     return [
         f"{kept['solutions']:,} solutions ({plan.selection.keep}) of {kept['problems']:,} problems; "
         f"{problems['searched']:,} were searched and {problems['solved']:,} solved at least once.",
-        f"Problems that share {plan.ngram} words in a row with {tests} were left out.",
+        told if plan.test_sets else "No test set was named to keep out (decontaminate=[...]).",
         "",
         "```python",
         "datasets.load_dataset(FOLDER)                 # solutions: prompt, completion, and what is known of them",
