@@ -36,7 +36,8 @@ TASKS = {
 }
 """Task -> overrides of its runs; what is not named here is the default, that is the recipe."""
 
-ONE_ROUND = ["round.count=1", "round.controls=[]", "evaluate.split=validation", "evaluate.problems=1500"]
+OPEN_GATES = ["gate.policy=false", "gate.prm=false"]
+ONE_ROUND = ["round.count=1", "round.controls=[]", "evaluate.split=validation", "evaluate.problems=1500", *OPEN_GATES]
 SWEEP = {
     "the recipe": [],
     "half the steps": ["policy.train.max_steps=750"],

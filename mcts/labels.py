@@ -37,11 +37,7 @@ def infer_labels(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> StepLabel
         outcomes: Final node -> the verifier's outcome. Timeouts are no evidence either way and are left out.
     """
     count = len(tree.parent)
-    correct = np.zeros(count, np.bool_)
-    wrong = np.zeros(count, np.bool_)
-    for node, outcome in outcomes.items():
-        correct[node] = outcome is Outcome.CORRECT
-        wrong[node] = outcome in (Outcome.WRONG, Outcome.UNPARSED)
+    correct, wrong = _judged(tree, outcomes)
     labels = StepLabels(
         np.empty(count, np.int32),
         np.empty(count, np.float32),
@@ -51,6 +47,22 @@ def infer_labels(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> StepLabel
     kernels.infer_labels(tree.parent, correct, wrong, labels.remaining, labels.hard, labels.progress)
     kernels.success_rates(tree.parent, correct, wrong, tree.visits, labels.soft)
     return labels
+
+
+def judged_draws(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> NDArray[np.int32]:
+    """How many of the solutions drawn through each node were judged: what its soft label is a share of.
+
+    Args:
+        outcomes: As for `infer_labels`.
+
+    Returns:
+        [N], 0 where nothing beneath was judged.
+    """
+    correct, wrong = _judged(tree, outcomes)
+    draws = np.where(correct | wrong, np.maximum(tree.visits, 1), 0).astype(np.int32)
+    for node in range(len(draws) - 1, 0, -1):
+        draws[tree.parent[node]] += draws[node]
+    return draws
 
 
 def simple_labels(tree: SearchTree) -> NDArray[np.float32]:
@@ -72,3 +84,12 @@ def simple_labels(tree: SearchTree) -> NDArray[np.float32]:
             labels[tree.parent == node] = max(0, depth - 1) / length
         labels[node] = depth / length if length else np.nan
     return labels
+
+
+def _judged(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """[N] the nodes that end a correct solution, and those that end a wrong one."""
+    correct, wrong = np.zeros((2, len(tree.parent)), np.bool_)
+    for node, outcome in outcomes.items():
+        correct[node] = outcome is Outcome.CORRECT
+        wrong[node] = outcome in (Outcome.WRONG, Outcome.UNPARSED)
+    return correct, wrong

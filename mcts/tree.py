@@ -68,6 +68,13 @@ class SearchTree:
     failure: str = ""
     at_marks: tuple[SearchTree, ...] = ()
 
+    def lineage(self, node: int) -> list[int]:
+        """The nodes from the root to `node`."""
+        way = [node]
+        while way[-1] != ROOT:
+            way.append(int(self.parent[way[-1]]))
+        return way[::-1]
+
     def path(self, node: int) -> tuple[Step, ...]:
         """The steps from the root to `node`."""
         steps: list[Step] = []
@@ -77,6 +84,13 @@ class SearchTree:
             steps.append(step)
             node = int(self.parent[node])
         return tuple(reversed(steps))
+
+    def depths(self) -> NDArray[np.int32]:
+        """[N] the steps from the root to each node."""
+        found = np.zeros(len(self.parent), np.int32)
+        for node in range(1, len(found)):
+            found[node] = found[self.parent[node]] + 1
+        return found
 
     def finals(self) -> NDArray[np.intp]:
         """Nodes that complete a solution, in order of creation."""

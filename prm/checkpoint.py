@@ -25,7 +25,11 @@ from mcts.errors import InputError, first_line
 FORMAT = "prm-scorer-3"
 """Changes whenever the same files would give other values."""
 
+CALIBRATION = "calibration.json"
+"""What values become of what the head says; see `prm.calibration`."""
+
 _FILES = (
+    CALIBRATION,
     "config.json",
     "*.safetensors",
     "tokenizer*",
@@ -103,7 +107,7 @@ def replaced(out: Path) -> Iterator[Path]:
 
 
 def fingerprint(path: Path, *settings: str) -> str:
-    """Digest of a model directory (weights, configuration, tokenizer, `FORMAT`), and of `settings`."""
+    """Digest of a model directory (weights, configuration, tokenizer, calibration, `FORMAT`), and of `settings`."""
     digest = blake2b("\x1f".join((FORMAT, *settings)).encode(), digest_size=16)
     for file in sorted({file for pattern in _FILES for file in path.glob(pattern)}):
         digest.update(f"\x1f{file.name}\x1f{file.stat().st_size}\x1f".encode())

@@ -80,11 +80,19 @@ class StepModel(nn.Module, ABC):
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """[B, T] tokens to [B, T] values before the activation. Padding, if any, is on the right."""
         hidden = self.body()(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
-        return self.head()(hidden.float())
+        # Whatever the body is computed in: a head has few numbers, and a value stands or falls with their last bits.
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.head()(hidden.float())
 
     def value(self, logit: float) -> float:
         """The activation: a value in [0, 1]."""
         return value_of(logit, self.activation)
+
+    def save(self, out: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Write a directory in the layout that was read; what stood at `out` is replaced in one rename."""
+        with replaced(out) as folder:
+            self.network.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
 
 
 class ValueModel(StepModel):
@@ -116,12 +124,6 @@ class ValueModel(StepModel):
         """The input format this model was made for."""
         return encoder_of(self.network.config, tokenizer)
 
-    def save(self, out: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Write a directory that `load` reads; what stood at `out` is replaced in one rename."""
-        with replaced(out) as folder:
-            self.network.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-
     def _language_model(self) -> PreTrainedModel:
         if isinstance(self.network, VocabularyValueModel):
             language_model: PreTrainedModel = self.network.lm
@@ -152,14 +154,6 @@ def encoder_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> 
 def is_described_by(config: PreTrainedConfig) -> bool:
     """Whether a configuration says that it is of a model of ours."""
     return hasattr(config, _SECTION)
-
-
-def check_trainable(path: Path) -> None:
-    """Raises `InputError` unless a directory says that it is of a model of ours: those of others are only read."""
-    config = read_config(path)
-    if not is_described_by(config):
-        holds = ", ".join(config.architectures or ["no architecture"])
-        raise InputError(f"{path}: holds {holds}, a PRM of others, expected one that regrow wrote where it is trained")
 
 
 def section_of(config: PreTrainedConfig) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 
 from mcts.errors import InputError
 from mcts.types import Score, Ticket, Values
+from prm.calibration import value_from
 from prm.checkpoint import fingerprint, read_config, read_tokenizer
 from prm.encode import Encoded, Encoder
 from prm.formats import format_of
@@ -50,6 +51,7 @@ class HfScorer:
         model: In evaluation mode.
         encoder: The model's input format.
         fingerprint: Digest of what decides a reply.
+        value: From a logit to a value in [0, 1]; None is the model's activation.
         batch_rows: Most rows in one forward pass.
         threads: Passes at once on a CPU; None is torch's number.
 
@@ -63,6 +65,7 @@ class HfScorer:
         encoder: Encoder,
         fingerprint: str,
         *,
+        value: Callable[[float], float] | None = None,
         batch_rows: int = 256,
         threads: int | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class HfScorer:
         self._model = model
         self._encoder = encoder
         self._fingerprint = fingerprint
+        self._value = value or model.value
         self._batch_rows = batch_rows
         self._device = next(model.parameters()).device
         self._longest = getattr(model.network.config, "max_position_embeddings", None)
@@ -96,18 +100,19 @@ class HfScorer:
             format: A name of `prm.formats`; None goes by the directory's config.json.
 
         Raises:
-            InputError: No such format, or the directory does not hold a model of it.
+            InputError: No such format, the directory does not hold a model of it, or its calibration is damaged.
         """
         config, tokenizer = read_config(path), read_tokenizer(path)
         how = format_of(format, config)
         model = how.load(path, tokenizer).to(device)
         settings = () if format is None else (format,)
         encoder, digest = how.encoder(tokenizer, config), fingerprint(path, *settings)
-        return cls(model, encoder, digest, batch_rows=batch_rows, threads=threads)
+        value = value_from(path, model.activation)
+        return cls(model, encoder, digest, value=value, batch_rows=batch_rows, threads=threads)
 
     @property
     def fingerprint(self) -> str:
-        """Digest of weights, configuration, tokenizer and scoring format."""
+        """Digest of weights, configuration, tokenizer, calibration and scoring format."""
         return self._fingerprint
 
     @property
@@ -163,7 +168,7 @@ class HfScorer:
         logits = self._model(torch.tensor(tokens, device=self._device)).tolist()
         replies = []
         for item, row in zip(rows, logits[: len(rows)], strict=True):
-            read = {position: self._model.value(row[position]) for position in item.encoded.reads}
+            read = {position: self._value(row[position]) for position in item.encoded.reads}
             replies.append((item.ticket, item.encoded.values(read)))
         return replies
 

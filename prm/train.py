@@ -1,37 +1,23 @@
-"""Retraining a PRM on labelled steps, with the Hugging Face Trainer and fp32 master weights."""
+"""Retraining of a PRM: settings, and the door to the Trainer."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
-from torch.nn.utils.rnn import pad_sequence
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing import TYPE_CHECKING
 
 from mcts.errors import InputError
-from prm.checkpoint import read_tokenizer
-from prm.encode import StepEncoder
-from prm.labels import LabelledState
-from prm.model import CLIP, ValueModel, load
 
-Example = dict[str, Tensor]
-"""One solution: input_ids [T], positions, targets and weights [steps + 1]."""
-
-Progress = Callable[[int, int, float], None]
-"""Told the step, the number of steps and the loss, now and then."""
+if TYPE_CHECKING:
+    from prm.labels import LabelledState
 
 SCHEDULES = ("linear", "cosine", "constant_with_warmup")
+PRECISIONS = ("float32", "bfloat16")
 
-_REPORTS = 100
-_ADAM_BETA2 = 0.95
-"""A shorter memory of squared gradients than the default .999: runs here are hundreds of steps, not thousands."""
+AUTO, PAIRWISE = "auto", "pairwise"
+LOSSES = (AUTO, PAIRWISE)
+"""`auto`: `prm.losses.Pointwise`, squared error or cross-entropy by the model's activation; `prm.losses.Pairwise`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +26,19 @@ class TrainPrm:
 
     Attributes:
         learning_rate: Peak of AdamW's, after warm-up.
-        batch_size: Solutions a step.
+        batch_size: Solutions, or comparisons, that a device reads at once.
+        accumulate: Batches of each device that make an optimiser step.
         epochs: Passes over the data, if `max_steps` is None.
         max_steps: Optimiser steps; decides over `epochs`.
         warmup_ratio: Share of the steps over which the learning rate rises.
         schedule: What follows warm-up: `linear` or `cosine` to 0, or `constant_with_warmup`.
         weight_decay: AdamW's.
+        beta2: Memory of AdamW's squared gradients; shorter than the usual .999, as runs here are hundreds of steps.
         max_grad_norm: Gradients are scaled down to this norm.
+        precision: What is computed in; weights and moments are float32 with `bfloat16`, too.
         root_weight: Weight of the bare problem's label in the loss; that of a step is 1.
+        patience: Stop after so many evaluations in a row without a better validation loss; None never stops early.
+        eval_every: Steps between evaluations; the last step is always evaluated.
 
     Raises:
         ValueError: A field is out of its range.
@@ -55,50 +46,34 @@ class TrainPrm:
 
     learning_rate: float = 1e-3
     batch_size: int = 32
+    accumulate: int = 1
     epochs: float = 1.0
     max_steps: int | None = None
     warmup_ratio: float = 0.05
     schedule: str = "linear"
     weight_decay: float = 0.01
+    beta2: float = 0.95
     max_grad_norm: float = 1.0
+    precision: str = "float32"
     root_weight: float = 1.0
+    patience: int | None = None
+    eval_every: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch_size", "epochs", "max_steps", "max_grad_norm"):
+        counts = ("batch_size", "accumulate", "max_steps", "patience", "eval_every")
+        for name in ("learning_rate", "epochs", "max_grad_norm", *counts):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:
                 raise InputError(f"PRM training {name}={value}: expected more than 0")
         for name in ("weight_decay", "root_weight"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise InputError(f"PRM training {name}={getattr(self, name)}: expected 0 or more")
-        if not 0.0 <= self.warmup_ratio <= 1.0:
-            raise InputError(f"PRM training warmup_ratio={self.warmup_ratio}: expected a share in [0, 1]")
-        if self.schedule not in SCHEDULES:
-            raise InputError(f"PRM training schedule={self.schedule}: expected one of {', '.join(SCHEDULES)}")
-
-
-class Objective(nn.Module):
-    """The loss of a value model at the labelled prefixes: squared error, or cross-entropy for probabilities."""
-
-    def __init__(self, model: ValueModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, positions: Tensor, targets: Tensor, weights: Tensor
-    ) -> dict[str, Tensor]:
-        """The weighted mean over prefixes.
-
-        Args:
-            input_ids: [B, T], padded on the right.
-            attention_mask: [B, T], 0 at padding.
-            positions: [B, K] index of the last token of each prefix.
-            targets: [B, K] in [0, 1], anything where the weight is 0.
-            weights: [B, K], 0 where a prefix has no label or does not exist.
-        """
-        logits = self.model(input_ids, attention_mask).gather(1, positions)
-        loss = mse_loss if self.model.activation == CLIP else binary_cross_entropy_with_logits
-        return {"loss": (weights * loss(logits, targets, reduction="none")).sum() / weights.sum()}
+        for name in ("warmup_ratio", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise InputError(f"PRM training {name}={getattr(self, name)}: expected a number in [0, 1)")
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"PRM training {name}={getattr(self, name)}: expected one of {', '.join(known)}")
 
 
 def train(
@@ -107,145 +82,49 @@ def train(
     out: Path,
     config: TrainPrm,
     *,
+    loss: str = AUTO,
+    format: str | None = None,
     seed: int,
     validation: Sequence[LabelledState] = (),
-    progress: Progress | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+    loggers: Sequence[str] = (),
+    logs: Path | None = None,
 ) -> dict[str, float]:
-    """Train the value model of `start` on `data` and write it to `out`, whole or not at all.
+    """Train the PRM of `start` on `data` and write it to `out`, in float32, whole or not at all.
 
-    The same arguments give the same weights, bit for bit, on the same machine and number of threads.
+    With validation data, the weights of the best evaluation are kept. The same arguments give the same weights, bit for
+    bit, on the same machine and number of threads. Under `accelerate launch` every process calls this with the same
+    arguments, and the first writes.
+
+    Args:
+        start: What `prm.model.create` or this wrote, or a published PRM whose format is trained.
+        loss: One of `LOSSES`.
+        format: A name of `prm.formats`; None goes by the directory's config.json.
+        seed: Of the order of the data.
+        validation: Held-out solutions.
+        progress: Told the step, the number of steps and the loss, now and then.
+        loggers: `tensorboard`, `wandb`: the Trainer's own, which write beneath `logs`.
 
     Returns:
-        steps, examples, labels, seconds, the mean `loss` of the last tenth of the steps and, with `validation` data,
-        `validation_loss` after training.
+        steps, examples, labels (or pairs), seconds, the mean `loss` of the last tenth of the steps and, with
+        `validation` data, `validation_loss`, the best.
 
     Raises:
-        ValueError: `start` is no value model, no data carries a label, an input cannot be encoded, or the loss is not
-            a number any more.
+        ValueError: `start` is no PRM that is trained, no data carries a label (or no two can be compared), an input
+            cannot be encoded, a logger is not installed, or the loss is not a number any more.
     """
-    began = time.perf_counter()
-    model = load(start, attention="sdpa")
-    tokenizer = read_tokenizer(start)
-    encoder = model.encoder(tokenizer)
-    examples = _examples(encoder, data, config.root_weight)
-    if not examples:
-        raise InputError(f"PRM training from {start}: none of {len(data)} solutions carries a label, expected some")
-    held_out = _examples(encoder, validation, config.root_weight)
-    objective = Objective(model.train())
-    losses = _fit(objective, examples, config, seed, progress)
-    late = losses[-max(1, len(losses) // 10) :]
-    result = {
-        "steps": float(_steps(config, len(examples))),
-        "examples": float(len(examples)),
-        "labels": float(sum(int(example["weights"].count_nonzero()) for example in examples)),
-        "loss": sum(late) / len(late),
-    }
-    if held_out:
-        result["validation_loss"] = _mean_loss(objective, held_out, config.batch_size)
-    if not all(map(math.isfinite, result.values())):
-        raise InputError(f"PRM training from {start}: the loss is not a number, expected a lower learning_rate")
-    model.eval().save(out, tokenizer)
-    return result | {"seconds": time.perf_counter() - began}
+    from prm.fitting import fit
 
-
-def _fit(
-    objective: Objective, examples: list[Example], config: TrainPrm, seed: int, progress: Progress | None
-) -> list[float]:
-    """Run the Trainer. Returns the mean loss of each reported stretch of steps."""
-    steps = _steps(config, len(examples))
-    report = _Report(progress)
-    with TemporaryDirectory(prefix="prm-train-") as scratch:
-        arguments = TrainingArguments(
-            output_dir=scratch,
-            seed=seed % (1 << 32),
-            max_steps=steps,
-            per_device_train_batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_scheduler_type=config.schedule,
-            warmup_steps=round(config.warmup_ratio * steps),
-            weight_decay=config.weight_decay,
-            max_grad_norm=config.max_grad_norm,
-            adam_beta2=_ADAM_BETA2,
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-            logging_steps=max(1, steps // _REPORTS),
-            logging_nan_inf_filter=False,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-        )
-        trainer = Trainer(
-            model=objective, args=arguments, train_dataset=examples, data_collator=_collate, callbacks=[report]
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    return report.losses
-
-
-def _steps(config: TrainPrm, count: int) -> int:
-    return config.max_steps or max(1, math.ceil(config.epochs * math.ceil(count / config.batch_size)))
-
-
-class _Report(TrainerCallback):
-    """Collects the losses that the Trainer logs and tells them on."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.losses: list[float] = []
-        self._progress = progress
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: object,
-    ) -> None:
-        if logs is None or "loss" not in logs:
-            return
-        self.losses.append(logs["loss"])
-        if self._progress is not None:
-            self._progress(state.global_step, state.max_steps, logs["loss"])
-
-
-def _examples(encoder: StepEncoder, data: Sequence[LabelledState], root_weight: float) -> list[Example]:
-    """Encode the solutions that carry any loss."""
-    examples = []
-    for item in data:
-        encoded = encoder.encode(item.state.problem.question, item.state.steps)
-        targets = torch.tensor(item.labels)
-        weights = torch.ones_like(targets)
-        weights[0] = root_weight
-        weights[targets.isnan()] = 0.0
-        if weights.any():
-            examples.append(
-                {
-                    "input_ids": torch.tensor(encoded.token_ids),
-                    "positions": torch.tensor(encoded.positions),
-                    "targets": targets.nan_to_num(0.0),
-                    "weights": weights,
-                }
-            )
-    return examples
-
-
-def _collate(examples: Sequence[Example]) -> Example:
-    """Pad on the right to the longest. Padded prefixes point at the first token and weigh nothing."""
-    batch = {name: pad_sequence([example[name] for example in examples], batch_first=True) for name in examples[0]}
-    present = [torch.ones_like(example["input_ids"]) for example in examples]
-    return batch | {"attention_mask": pad_sequence(present, batch_first=True)}
-
-
-@torch.no_grad()
-def _mean_loss(objective: Objective, examples: list[Example], batch_size: int) -> float:
-    """The loss over all labels of `examples`."""
-    objective.eval()
-    device = next(objective.parameters()).device
-    ordered = sorted(examples, key=lambda example: len(example["input_ids"]))
-    total = weight = 0.0
-    for start in range(0, len(ordered), batch_size):
-        batch = {name: values.to(device) for name, values in _collate(ordered[start : start + batch_size]).items()}
-        here = float(batch["weights"].sum())
-        total += float(objective(**batch)["loss"]) * here
-        weight += here
-    return total / weight
+    return fit(
+        start,
+        data,
+        out,
+        config,
+        loss=loss,
+        format=format,
+        seed=seed,
+        validation=validation,
+        progress=progress,
+        loggers=loggers,
+        logs=logs,
+    )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from mcts.replies import Replies
 from mcts.types import Score, Ticket, Values
+from prm.calibration import value_from
 from prm.checkpoint import fingerprint, read_config, read_tokenizer
 from prm.encode import Encoded, check_length
 from prm.engine import GENERATE, POOLING, StartEngine
 from prm.formats import format_of
-from prm.model import value_of
 from prm.served import served
 from prm.vllm_readings import NextWord, Pooled, Reading
 
@@ -35,7 +35,7 @@ class VllmScorer:
         how = format_of(format, config)
         self.fingerprint = fingerprint(path, format or "", "vllm", settings)
         self._encoder = how.encoder(tokenizer, config)
-        self._activation = how.activation(config)
+        self._value = value_from(path, how.activation(config))
         self._replies: Replies[Values] = Replies("prm=vllm")
         dtype = str(config.dtype or "float32").removeprefix("torch.")
         verdict = how.verdict(tokenizer)
@@ -69,5 +69,4 @@ class VllmScorer:
 
     async def _values(self, encoded: Encoded) -> Values:
         logits = await self._reading.logits(encoded) if encoded.reads else []
-        read = (value_of(logit, self._activation) for logit in logits)
-        return encoded.values(dict(zip(encoded.reads, read, strict=True)))
+        return encoded.values(dict(zip(encoded.reads, map(self._value, logits), strict=True)))

@@ -19,16 +19,19 @@ from policy.train import train as train_policy
 from prm import model as prm_model
 from prm.labels import LabelledState
 from prm.train import TrainPrm
-from prm.train import train as train_prm
 from regrow import atomic, provenance
-from regrow.build import fields_of
-from regrow.config import PROGRESS, RECORDED, BaseConfig, Config, PrmConfig, settings_of
+from regrow.build import fields_of, predicts_progress
+from regrow.config import RECORDED, BaseConfig, Config, PrmConfig, settings_of
+from regrow.prm_training import train_prm
 from regrow.progress import track
+from regrow.selection import PROGRESS
 from regrow.tasks import embedded
 from regrow.tasks.task import Split, Task, ValuedSteps
 
 _POLICY_MAKERS = ("regrow.tasks", "policy")
-_PRM_MAKERS = (*_POLICY_MAKERS, "prm")
+_DECIDING_PRM = ("head", "labels", "loss", "balance", "calibration", "calibration_share")
+"""Settings of the PRM that PRM 0 depends on, beside those of its own."""
+_PRM_MAKERS = (*_POLICY_MAKERS, "prm", "prm.losses")
 
 
 def base_policy(config: Config, task: Task) -> Path:
@@ -77,8 +80,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
     zero = config.prm.zero
     settings = {
         "task": task_settings(config),
-        "head": config.prm.head,
-        "labels": config.prm.labels,
+        **{name: getattr(config.prm, name) for name in _DECIDING_PRM},
         "zero": dataclasses.asdict(zero),
         "policy": checkpoint.digest(policy),
     }
@@ -92,6 +94,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
         with track("PRM 0") as advance:
             train_prm(
+                config.prm,
                 start,
                 data[held_out:],
                 folder,
@@ -117,7 +120,7 @@ def known_steps(task: Task, kind: str, count: int, seed: int) -> list[LabelledSt
 
 def activation_of(prm: PrmConfig) -> str:
     """How the head's output becomes a value: the paper's clipped progress value, or a probability."""
-    return "clip" if prm.labels in PROGRESS else "sigmoid"
+    return "clip" if predicts_progress(prm) else "sigmoid"
 
 
 def labelled(valued: ValuedSteps, kind: str) -> LabelledState:
@@ -127,6 +130,9 @@ def labelled(valued: ValuedSteps, kind: str) -> LabelledState:
     steps = tuple(Step(text, end=end) for text, end in zip(valued.steps, ends, strict=True))
     if kind in PROGRESS:
         labels = (0.0, *valued.values)
+    elif kind == "outcome":
+        # What a slip broke off can only end wrong: its last step stands for the end.
+        labels = (float("nan"),) * len(steps) + (float(valued.reachable[-1]),)
     else:
         labels = (float("nan"), *(float(reachable) for reachable in valued.reachable))
     return LabelledState(State(Problem("", valued.question), steps), labels)

@@ -18,23 +18,30 @@ from policy.prompts import PromptFormat
 from policy.recorded import RecordedSet, RecordedSettings, recorded_set
 from policy.server_settings import ServerSettings
 from policy.vllm_settings import VllmSettings
+from prm.calibration import METHODS, NONE, TEMPERATURE
 from prm.formats import FORMATS, OURS
 from prm.model import HEADS
+from prm.train import AUTO, LOSSES
 from regrow.config import (
     CONTROLS,
     ENGINES,
     LABELS,
+    LASER,
     PRM_ENGINES,
     RECORDED,
     SEARCHES,
     SERVER,
     STRATEGY,
     VALUES,
+    WEIGHTS,
     WITHOUT_WEIGHTS,
     BudgetConfig,
     Config,
+    PrmConfig,
     settings_of,
 )
+from regrow.objectives import OBJECTIVES, Objective
+from regrow.selection import PROGRESS
 from regrow.strategy import Strategy
 from regrow.tasks import make_task, options_of
 from regrow.tasks.problems import Columns
@@ -93,6 +100,12 @@ def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
     )
 
 
+def objective_of(config: Config) -> Objective:
+    """What the policy is retrained for. Raises `InputError` for a setting that cannot be."""
+    fields = fields_of(config.objective)
+    return settings_of(OBJECTIVES[str(fields.pop("kind"))], fields, "objective")
+
+
 def word_of(known: type[W], word: str, where: str) -> W:
     """The member of an enumeration that a word of the configuration names."""
     if word not in list(known):
@@ -107,6 +120,9 @@ def check_choices(config: Config) -> None:
         "prm.engine": (config.prm.engine, PRM_ENGINES),
         "prm.format": (config.prm.format, (None, *FORMATS)),
         "prm.labels": (config.prm.labels, LABELS),
+        "prm.loss": (config.prm.loss, LOSSES),
+        "prm.weights": (config.prm.weights, WEIGHTS),
+        "prm.calibration": (config.prm.calibration, METHODS),
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
@@ -120,10 +136,11 @@ def check_choices(config: Config) -> None:
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
-    if not 0.0 < config.prm.threshold <= 1.0:
-        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
+    _check_prm(config.prm)
     if config.prm.engine == RECORDED != config.policy.engine:
         raise InputError(f"config prm=recorded with policy={config.policy.engine}: expected policy=recorded beside it")
+    if config.prm.engine == LASER and not config.prm.path:
+        raise InputError("config prm=laser: expected prm.path to name a policy that was trained with objective=laser")
     counts = {
         "round.problems": config.round.problems,
         "round.traces_per_problem": config.round.traces_per_problem,
@@ -143,6 +160,10 @@ def check_choices(config: Config) -> None:
     for key, count in counts.items():
         if count < 1:
             raise InputError(f"config {key}={count}: expected at least 1")
+    _check_amounts(config)
+
+
+def _check_amounts(config: Config) -> None:
     amounts = {
         "round.count": config.round.count,
         "round.replay": config.round.replay,
@@ -151,6 +172,30 @@ def check_choices(config: Config) -> None:
     for key, amount in amounts.items():
         if amount < 0:
             raise InputError(f"config {key}={amount}: expected 0 or more")
+    if not 0.0 < config.prm.threshold <= 1.0:
+        raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
+    if not 0.0 < config.round.validation < 1.0:
+        raise InputError(f"config round.validation={config.round.validation}: expected a share between 0 and 1")
+    if not 0.0 <= config.round.traces_replay <= 1.0:
+        raise InputError(f"config round.traces_replay={config.round.traces_replay}: expected a share from 0 to 1")
+
+
+def predicts_progress(prm: PrmConfig) -> bool:
+    """Whether a PRM's values rise from 0 to 1 along a correct solution; else they tell how good its chances are."""
+    return prm.labels in PROGRESS and prm.loss == AUTO
+
+
+def _check_prm(prm: PrmConfig) -> None:
+    """What cannot be wanted of a PRM together."""
+    if prm.balance and (prm.labels in PROGRESS or prm.loss != AUTO):
+        why = f"labels={prm.labels}" if prm.labels in PROGRESS else f"loss={prm.loss}"
+        raise InputError(f"config prm.balance with prm.{why}: expected labels that are good or bad, one by one")
+    if prm.weights != NONE and prm.labels == "simple":
+        raise InputError(f"config prm.weights={prm.weights} with prm.labels=simple: expected labels of judged draws")
+    if prm.calibration == TEMPERATURE and predicts_progress(prm) and prm.format in (None, OURS):
+        raise InputError(f"config prm.calibration=temperature with prm.labels={prm.labels}: expected isotonic")
+    if not 0.0 < prm.calibration_share < 1.0:
+        raise InputError(f"config prm.calibration_share={prm.calibration_share}: expected a share between 0 and 1")
 
 
 def budget_of(node: BudgetConfig, where: str, *, stop_when_solved: bool = False) -> Budget:
@@ -213,6 +258,11 @@ def scorer_of(config: Config, path: Path) -> StepScorer:
     """The step scorer of a checkpoint directory."""
     if config.prm.engine == "vllm":
         return _vllm_scorer(config, path)
+    if config.prm.engine == LASER:
+        from policy.laser_scorer import LaserScorer
+        from policy.loss_record import laser_of
+
+        return LaserScorer.load(path, laser_of(path), prompt_of(config), batch_rows=config.prm.batch_rows)
     import torch
 
     from prm.scorer import HfScorer

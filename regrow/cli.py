@@ -58,6 +58,8 @@ COMMANDS = {
             "regrow train                                         # the demo: three rounds of countdown",
             "regrow train run.dir=runs/arithmetic task=arithmetic # another task",
             "regrow train run.dir=runs/s1 seed=1 round.count=5    # another seed, more rounds",
+            "regrow train run.dir=runs/open gate.policy=false gate.prm=false log.tensorboard=true",
+            "regrow train run.dir=runs/dpo objective=dpo          # preferences instead of traces",
         ),
     ),
     "generate": Command(

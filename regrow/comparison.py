@@ -17,9 +17,9 @@ class Comparison:
 
     Attributes:
         of: What is measured, such as `greedy`.
-        over: What it is held against, such as `base` or `best_of_n`.
+        over: What it is held against, such as `base`, `best_of_n` or, at a gate, `old`.
         difference: Mean over the problems of the difference in the share of correct answers.
-        low: Lower end of its 95 % interval (Student's t over problems).
+        low: Lower end of its interval (Student's t over problems), 95 % unless a gate was told otherwise.
         high: Upper end.
         p_value: Two-sided, of the hypothesis that there is no difference (paired t-test).
         n: Problems.
@@ -34,7 +34,9 @@ class Comparison:
     n: int
 
 
-def compare(of: str, over: str, ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
+def compare(
+    of: str, over: str, ours: Sequence[float], theirs: Sequence[float], *, confidence: float = 0.95
+) -> Comparison:
     """Compare two lists of scores in [0, 1], one a problem and in the same order.
 
     Raises:
@@ -47,5 +49,5 @@ def compare(of: str, over: str, ours: Sequence[float], theirs: Sequence[float]) 
     if np.ptp(differences) == 0.0:  # nothing varies: t is not defined
         return Comparison(of, over, mean, mean, mean, 1.0 if mean == 0.0 else 0.0, n)
     test = stats.ttest_1samp(differences, 0.0)
-    interval = test.confidence_interval(0.95)
+    interval = test.confidence_interval(confidence)
     return Comparison(of, over, mean, float(interval.low), float(interval.high), float(test.pvalue), n)

@@ -24,29 +24,32 @@ from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
 from prm.train import TrainPrm
+from regrow.alarms import Alarms
+from regrow.gate import Gate
 from regrow.generate.selection import Selection
+from regrow.objectives import OBJECTIVES
 from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
 
-LABELS = ("progress", "hard", "soft", "simple")
+LABELS = ("progress", "hard", "soft", "simple", "outcome")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-SERVER, RECORDED = "server", "recorded"
+WEIGHTS = ("none", "visits", "confidence")
+"""How much a label may count; see `regrow.selection.node_weights`."""
+
+SERVER, RECORDED, LASER = "server", "recorded", "laser"
 ENGINES = ("transformers", "vllm", SERVER, RECORDED)
 """What generates; see `policy`."""
 
 WITHOUT_WEIGHTS = (SERVER, RECORDED)
 """Policies that are no checkpoint here: nothing can be fitted from them."""
 
-PRM_ENGINES = ("hf", "vllm", RECORDED)
+PRM_ENGINES = ("hf", "vllm", RECORDED, LASER)
 """What runs the PRM; see `prm`."""
 
 PRM_MEMORY = 0.15
 """Share of a device's memory for the PRM's engine, beside the policy's."""
-
-PROGRESS = ("progress", "simple")
-"""Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
 
 CONTROLS = ("base_only", "rest_em")
 """What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""
@@ -158,10 +161,18 @@ class PrmConfig:
     """The process reward model. `path` starts from a checkpoint instead of PRM 0.
 
     `labels`: `soft` (share of correct solutions drawn beneath a step), `hard` (whether there was one), `progress` (the
-    value v of ReST-MCTS*), or `simple` (d/K along the accepted solution, less beside it; no verifier is asked). PRM 0
-    has no draws yet: soft and hard start from whether an answer is still in reach.
-    `engine`: `hf` (in process, the same bits in any company), `vllm`, or `recorded` (the scores beside recorded
-    solutions); `prm=vllm` and `prm=recorded` choose the latter two.
+    value v of ReST-MCTS*), `simple` (d/K along the accepted solution, less beside it; no verifier is asked), or
+    `outcome` (whether a solution is right, at its last step alone: an outcome reward model). PRM 0 has no draws yet:
+    soft and hard start from whether an answer is still in reach.
+    `loss`: `auto` (squared error of `progress` and `simple`, cross-entropy of the others) or `pairwise` (comparisons of
+    steps taken from one state and of finished solutions; see `prm.losses.pairwise`).
+    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step) or `confidence` (how narrow
+    the interval of its soft label is). `balance` gives good and bad labels the same total weight.
+    `restart`: every round trains PRM 0 anew on all traces, instead of going on from the last round's PRM.
+    `calibration`: `none`, `temperature` or `isotonic`, fitted after training on the steps of a `calibration_share` of
+    the problems, which are kept out of it; they also tell when to stop, with `train.patience`.
+    `engine`: `hf` (in process, the same bits in any company), `vllm`, `recorded` (the scores beside recorded
+    solutions), or `laser` (no PRM: `path` is a policy trained with objective=laser); `prm=vllm` and so on choose them.
     `format`: how a PRM of others is read, a name of `prm.formats`; null goes by the checkpoint's config.json.
     `aggregate`: how the value of a prefix is read off those of its steps: `last`, `min`, `product` or `mean`.
     `replay`: solutions as PRM 0 was fitted to, known ones and slips, mixed in per labelled solution of the rounds.
@@ -172,6 +183,12 @@ class PrmConfig:
 
     path: str | None = None
     labels: str = "hard"
+    loss: str = "auto"
+    weights: str = "none"
+    balance: bool = False
+    restart: bool = False
+    calibration: str = "none"
+    calibration_share: float = 0.05
     head: str = "hidden"
     aggregate: str = "last"
     engine: str = "hf"
@@ -213,15 +230,21 @@ class SchedulerConfig:
 class RoundConfig:
     """The loop: how many rounds, on how many fresh problems, with which traces.
 
-    Every round learns from the traces of all rounds so far, and goes on from the last policy or, with `restart`, from
-    the first. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting.
+    Every round goes on from the last policy or, with `restart`, from the first. `traces_replay` is the share of the
+    problems of earlier rounds that is learned from again: 1 for the traces of all rounds so far, 0 for this round's
+    alone. `replay` is the number of base demonstrations mixed in per selected trace, against forgetting; lessons that
+    are no traces, such as pairs, get none. The group `objective` says what is made of the traces. With
+    `policy.train.patience`, the lessons of a share `validation` of the problems are kept out of the policy's training;
+    they tell when to stop and which weights to keep.
     `controls` are learned beside the loop for comparison: `base_only`, `rest_em` (see `regrow.learner.Teacher`).
     """
 
     count: int = 3
     problems: int = 512
     traces_per_problem: int = 2
+    traces_replay: float = 1.0
     replay: float = 1.0
+    validation: float = 0.05
     restart: bool = False
     controls: list[str] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -246,6 +269,17 @@ class EvaluateConfig:
     diagnosis: bool = False
     values: str = "prm"
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+@dataclass
+class LogConfig:
+    """Where the figures of each round go beside the report; both need `pip install 'regrow[log]'`.
+
+    Both write to `logs/` in the run directory. `wandb` stays offline unless `WANDB_MODE` says otherwise.
+    """
+
+    tensorboard: bool = False
+    wandb: bool = False
 
 
 @dataclass
@@ -311,13 +345,17 @@ class Config:
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)
     search: Any = MISSING
+    objective: Any = MISSING
     checker: bool = True
     strategies: list[str] = field(default_factory=list)
     budgets: list[int] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
+    gate: Any = field(default_factory=schema_of(Gate))
+    alarms: Any = field(default_factory=schema_of(Alarms))
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     dry_run: bool = False
@@ -329,6 +367,8 @@ def register() -> None:
     store.store(name="schema", node=Config)
     for name, search in SEARCHES.items():
         store.store(group="search", name=f"{name}_schema", node=schema_of(search, kind=name, **dict.fromkeys(STRATEGY)))
+    for name, objective in OBJECTIVES.items():
+        store.store(group="objective", name=f"{name}_schema", node=schema_of(objective, kind=name))
 
 
 def resolve(node: DictConfig) -> Config:

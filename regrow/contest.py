@@ -29,8 +29,8 @@ from regrow.diagnosis import InvertedScorer, OracleScorer
 from regrow.evaluation import answered
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
-from regrow.learner import Models
 from regrow.manifest import Stage, open_run
+from regrow.models import Models
 from regrow.recorded_scores import recorded_scorer
 from regrow.rounds import MAY_DIFFER, NOT_RECORDED, start_models
 from regrow.standings import Entry, standings

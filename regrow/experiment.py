@@ -10,11 +10,17 @@ from mcts.seeds import seed_of
 from policy.train import TrainPolicy
 from prm.train import TrainPrm
 from regrow import provenance
-from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, strategy_of, task_of
+from regrow.alarms import Alarms
+from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, objective_of, strategy_of, task_of
 from regrow.config import Config, settings_of
+from regrow.gate import LEAST, Gate
 from regrow.manifest import Run
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import GradedProblem, Split
+
+EVALUATE = "evaluate"
+_GATE_SEED = 1
+"""Another order of the validation problems than that of `evaluate.split=validation`."""
 
 
 class Experiment:
@@ -22,6 +28,8 @@ class Experiment:
 
     Attributes:
         held_out: The problems that everything is measured on: never searched for training.
+        validation: The problems that gates compare models on: neither of these, nor searched. None where nothing is
+            gated.
 
     Raises:
         InputError: A setting that cannot be; before anything is done.
@@ -34,15 +42,21 @@ class Experiment:
         self.round_budget = budget_of(config.round.budget, "round.budget")
         self.evaluate_budget = budget_of(config.evaluate.budget, "evaluate.budget")
         self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
+        self.gate = settings_of(Gate, fields_of(config.gate), "gate")
+        self.alarms = settings_of(Alarms, fields_of(config.alarms), "alarms")
+        self.objective = objective_of(config)
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
         self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
         self._given = read_problems(config.problems, self.task, columns_of(config)) if config.problems else None
         self.held_out = self._held_out()
+        self.validation = [] if run.manifest.command == EVALUATE or self.gate.is_open else self._validation()
 
     def fresh(self, number: int) -> list[GradedProblem]:
         """The training problems of round `number`: of the task's own, none that an earlier round had.
+
+        Of given problems those that gates compare models on are left out.
 
         Raises:
             InputError: A problem is held out, or there are not enough.
@@ -54,7 +68,8 @@ class Experiment:
             except ValueError as error:
                 raise InputError(f"round.problems={count}: not enough for round {number} ({error})") from error
         else:
-            problems = self._given
+            apart = {graded.problem.question for graded in self.validation}
+            problems = [graded for graded in self._given if graded.problem.question not in apart]
         held_out = {graded.problem.question for graded in self.held_out}
         for graded in problems:
             if graded.problem.question in held_out:
@@ -63,12 +78,27 @@ class Experiment:
 
     def _held_out(self) -> list[GradedProblem]:
         evaluate = self.config.evaluate
-        if self.run.manifest.command == "evaluate" and self._given is not None:
+        if self.run.manifest.command == EVALUATE and self._given is not None:
             return self._given
         try:
             return self.task.problems(Split(evaluate.split), evaluate.problems, seed=0)
         except ValueError as error:
             raise InputError(f"evaluate.problems={evaluate.problems}: {error}") from error
+
+    def _validation(self) -> list[GradedProblem]:
+        count = self.gate.problems
+        try:
+            problems = self.task.problems(Split.VALIDATION, count, seed=_GATE_SEED)
+        except ValueError as error:
+            raise InputError(f"gate.problems={count}: {error}; or gate.policy=false gate.prm=false") from error
+        held_out = {graded.problem.question for graded in self.held_out}
+        apart = [graded for graded in problems if graded.problem.question not in held_out]
+        if len(apart) < LEAST:
+            raise InputError(
+                f"gate.problems={count}: all but {len(apart)} are held out for evaluation, expected {LEAST} or more of "
+                "their own, or gate.policy=false gate.prm=false"
+            )
+        return apart
 
 
 def digest_of(problems: Sequence[GradedProblem]) -> str:

@@ -4,50 +4,51 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mcts.search import BestOfN
 from mcts.seeds import seed_of
 from mcts.types import Outcome
-from policy.checkpoint import load_tokenizer
-from policy.examples import Example, from_demonstration, from_steps
+from policy.loss_record import write_loss
 from policy.train import train as train_policy
 from prm.labels import LabelledState
-from prm.train import train as train_prm
 from regrow import base, provenance
-from regrow.build import critic_of, end_engines, policy_of, prompt_of, scorer_of
+from regrow.build import critic_of, end_engines, policy_of, scorer_of
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.judging import judged
+from regrow.lessons import lessons_of, material_of
+from regrow.logbook import LOGS, loggers_of
 from regrow.manifest import Stage
+from regrow.models import Models
+from regrow.objectives import Objective, SupervisedTraces
+from regrow.objectives.material import Need
+from regrow.prm_training import train_prm
 from regrow.progress import track
-from regrow.selection import exactly_labelled, policy_traces, prm_states
-from regrow.tasks import embedded
+from regrow.sampling import draw, tokens_of
+from regrow.selection import exactly_labelled, is_replayed, prm_states
 from regrow.trace_store import read_trees, write_trees
+from regrow.trial import Passed, at_gate
 from regrow.verified import VerifiedTree
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """The models of a round, as checkpoint directories.
+class Learned:
+    """What a round cost a line of models, and which of the new ones passed the gate.
 
     Attributes:
-        policy: None where a server has it: then nothing can be learned.
-        prm: None in a line that has none.
-        exact: The PRM's yardstick: the same model trained on the same steps with exact labels.
+        seconds: Stage -> wall-clock seconds.
+        tokens_generated: For training data.
     """
 
-    policy: Path | None
-    prm: Path | None = None
-    exact: Path | None = None
-
-    def digests(self) -> dict[str, str]:
-        """For the inputs of a stage."""
-        named = {"policy": self.policy, "prm": self.prm, "exact": self.exact}
-        return {name: provenance.digest_dir(path) for name, path in named.items() if path is not None}
+    seconds: dict[str, float]
+    tokens_generated: int
+    passed: Passed
 
 
 class Teacher(StrEnum):
@@ -66,7 +67,8 @@ class Teacher(StrEnum):
 class Learner:
     """The stages that make a round's models from those of the round before. Each leaves a folder in the run directory.
 
-    A stage sees the traces of its own round and of all before it, in the order they were found.
+    A stage sees the traces of its own round and, as far as they are learned from again, of those before it whose models
+    passed the gate, in the order they were found. Controls learn from traces, whatever the objective.
     """
 
     def __init__(self, experiment: Experiment, teacher: Teacher, start: Models) -> None:
@@ -74,29 +76,38 @@ class Learner:
         self.models = start
         self._start = start
         self._it = experiment
+        self._before: Models | None = None
+        self._objective = experiment.objective if teacher is Teacher.SEARCH else SupervisedTraces()
+        self._known_alone = _demonstrations(experiment) if teacher is Teacher.BASE_ONLY else None
         self._traces: list[Stage] = []
         self._prefix = "" if teacher is Teacher.SEARCH else f"controls/{teacher}/"
 
-    def learn(self, number: int) -> tuple[dict[str, float], int]:
-        """Go through round `number`. Returns the seconds of its stages and the tokens generated."""
+    def learn(self, number: int) -> Learned:
+        """Go through round `number`. What does not pass the gate leaves the model before it in its place."""
         seconds: dict[str, float] = {}
+        samples: dict[Need, Stage] = {}
         tokens = 0
         if self.teacher is not Teacher.BASE_ONLY:
             found = self._search(number)
             traces = self._verify(number, found)
             self._traces.append(traces)
-            tokens = int(found.result["tokens_generated"])
             seconds |= {"search": found.seconds, "verify": traces.seconds}
-        policy = self._retrain_policy(number)
-        seconds["policy"] = policy.seconds
+            samples = self._samples(number, seconds)
+            tokens = sum(int(stage.result["tokens_generated"]) for stage in (found, *samples.values()))
         prm = exact = None
         if self.models.prm is not None:
             prm = self._retrain_prm(number, "prm", self.models.prm)
             seconds["prm"] = prm.seconds
         if self.models.exact is not None:
             exact = self._retrain_prm(number, "prm-exact", self.models.exact)
-        self.models = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
-        return seconds, tokens
+        policy = self._retrain_policy(number, "policy", self._objective, samples, prm)
+        seconds["policy"] = policy.seconds
+        new = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
+        passed = self._at_the_gate(number, new)
+        self._before, self.models = self.models, passed.models
+        if passed.refused:
+            self._traces.pop()  # what may have misled a model is not learned from again
+        return Learned(seconds | passed.seconds, tokens, passed)
 
     def stage_name(self, number: int, name: str) -> str:
         """The folder of a stage of this line."""
@@ -128,7 +139,7 @@ class Learner:
                 what=f"round {number}, {'searching' if is_search else 'sampling for rest_em'}",
             )
             write_trees(folder, (VerifiedTree.labelled(tree, "", {}) for tree in trees))
-            return {"tokens_generated": sum(tree.spent.tokens_generated for tree in trees)}
+            return {"tokens_generated": tokens_of(trees)}
 
         return it.run.stage(name, inputs=self.models.digests() | {"problems": digest_of(problems)}, work=work)
 
@@ -145,58 +156,98 @@ class Learner:
 
         return it.run.stage(self.stage_name(number, "traces"), inputs={"search": found.digest}, work=work)
 
+    def _samples(self, number: int, seconds: dict[str, float]) -> dict[Need, Stage]:
+        """Draw what the objective wants beside the traces: a stage for each policy that draws."""
+        it, drawn = self._it, {}
+        for need, count in self._objective.needs().items():
+            policy = self._start.policy if need is Need.FIRST_SAMPLES else self.models.policy
+            if need is Need.NEXT_SAMPLES:
+                ahead = self._retrain_policy(number, "policy-ahead", SupervisedTraces(), {}, None)
+                seconds["policy ahead"], policy = ahead.seconds, ahead.folder
+            assert policy is not None
+            name, problems = self.stage_name(number, need), it.fresh(number)
+            work = partial(draw, it, policy, problems, count, name=name, what=f"round {number}, {need}")
+            inputs = {"policy": provenance.digest_dir(policy), "problems": digest_of(problems), "samples": count}
+            drawn[need] = it.run.stage(name, inputs=inputs, work=work)
+            seconds[need] = drawn[need].seconds
+        return drawn
+
+    def _kept(self, number: int) -> list[list[VerifiedTree]]:
+        """The trees to learn from, a list for each round so far: this round's, and a share of those before."""
+        config = self._it.config
+        share = config.round.traces_replay
+        past = [
+            [tree for tree in read_trees(stage.folder) if is_replayed(tree, share, config.seed, number)]
+            for stage in self._traces[:-1]
+        ]
+        return [*past, *(read_trees(stage.folder) for stage in self._traces[-1:])]
+
     # --- models -----------------------------------------------------------------------------------------------------
 
-    def _retrain_policy(self, number: int) -> Stage:
-        """Supervised fine-tuning on selected traces, with base demonstrations mixed in, or on these alone."""
+    def _retrain_policy(
+        self, number: int, name: str, objective: Objective, samples: Mapping[Need, Stage], prm: Stage | None
+    ) -> Stage:
+        """Fit to an objective's lessons, with base demonstrations beside traces, or to demonstrations alone."""
         it, config = self._it, self._it.config
-        seed = seed_of(config.seed, "policy", number)
-        start = self._start.policy if config.round.restart else self.models.policy
+        stage, seed = self.stage_name(number, name), seed_of(config.seed, "policy", number)
+        start = self._start.policy if config.round.restart or objective.restarts else self.models.policy
         assert start is not None
 
         def work(folder: Path) -> dict[str, Any]:
-            examples, counts = self._policy_examples(start, seed)
-            if not examples:
+            material = material_of(
+                it,
+                start,
+                self._kept(number),
+                self.models,
+                first=self._start.policy or start,
+                before=self._before,
+                prm=prm.folder if prm else None,
+                samples={need: [one.tree for one in read_trees(drawn.folder)] for need, drawn in samples.items()},
+            )
+            stops_early = it.policy_settings.patience is not None and self._known_alone is None
+            material, apart = material.parted(config.round.validation if stops_early else 0.0)
+            lessons, counts = lessons_of(it, objective, material, self._known_alone, seed)
+            if not lessons:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 return counts
+            settings = it.policy_settings
+            settings = dataclasses.replace(settings, learning_rate=settings.learning_rate * objective.rate)
+            loss = objective.loss(material)
             end_engines()
-            with track(f"round {number}, policy of {self.teacher}") as advance:
+            with track(f"round {number}, {name} of {self.teacher}") as advance:
                 result = train_policy(
-                    start, examples, folder, it.policy_settings, seed=seed, progress=base.reporter(advance)
+                    start,
+                    lessons,
+                    folder,
+                    settings,
+                    loss=loss,
+                    seed=seed,
+                    validation=objective.lessons(apart),
+                    progress=base.reporter(advance),
+                    scratch=it.run.scratch(stage),
+                    loggers=loggers_of(config.log),
+                    logs=it.run.folder / LOGS / stage,
                 )
+            write_loss(loss, folder)
             return counts | without_seconds(result)
 
-        inputs = {"policy": provenance.digest_dir(start), "traces": [stage.digest for stage in self._traces]}
-        return it.run.stage(self.stage_name(number, "policy"), inputs=inputs, work=work)
-
-    def _policy_examples(self, start: Path, seed: int) -> tuple[list[Example], dict[str, Any]]:
-        it, config = self._it, self._it.config
-        tokenizer = load_tokenizer(start)
-        selected = [
-            trace
-            for stage in self._traces
-            for trace in policy_traces(
-                read_trees(stage.folder), it.task, per_problem=config.round.traces_per_problem, seed=config.seed
-            )
-        ]
-        if self.teacher is Teacher.BASE_ONLY:
-            steps = it.policy_settings.max_steps
-            replay = it.policy_settings.batch_size * steps if steps else config.policy.base.demonstrations
-        else:
-            replay = round(config.round.replay * len(selected))
-        replayed = embedded(it.task).demonstrations(replay, seed) if replay else []
-        prompt = prompt_of(config)
-        examples = [from_steps(tokenizer, prompt, question, steps) for question, steps in selected]
-        examples += [from_demonstration(tokenizer, prompt, d.question, d.steps) for d in replayed]
-        return examples, {"traces": len(selected), "replayed": len(replayed)}
+        inputs = {
+            "policy": provenance.digest_dir(start),
+            "traces": [stage.digest for stage in self._traces],
+            "samples": [stage.digest for stage in samples.values()],
+            "models": self.models.digests(),
+            "prm": prm.digest if prm else None,
+        }
+        return it.run.stage(stage, inputs=inputs, work=work)
 
     def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:
         """Train a PRM on the labelled steps of all trees, good and bad; its yardstick on the truth about the same."""
         it, config = self._it, self._it.config
-        seed = seed_of(config.seed, "prm", number)
+        start = (self._start.prm or start) if config.prm.restart else start
+        stage, seed = self.stage_name(number, name), seed_of(config.seed, "prm", number)
 
         def work(folder: Path) -> dict[str, Any]:
-            states = self._prm_states()
+            states = self._prm_states(number)
             if name == "prm-exact":
                 problems = [graded for past in range(1, number + 1) for graded in it.fresh(past)]
                 states = exactly_labelled(states, it.task, problems, config.prm.labels)
@@ -207,25 +258,49 @@ class Learner:
             end_engines()
             with track(f"round {number}, {name}") as advance:
                 result = train_prm(
-                    start, states + known, folder, it.prm_settings, seed=seed, progress=base.reporter(advance)
+                    config.prm,
+                    start,
+                    states + known,
+                    folder,
+                    it.prm_settings,
+                    seed=seed,
+                    progress=base.reporter(advance),
+                    loggers=loggers_of(config.log),
+                    logs=it.run.folder / LOGS / stage,
                 )
             return {"states": len(states), "replayed": len(known)} | without_seconds(result)
 
         inputs = {"prm": provenance.digest_dir(start), "traces": [stage.digest for stage in self._traces]}
-        return it.run.stage(self.stage_name(number, name), inputs=inputs, work=work)
+        return it.run.stage(stage, inputs=inputs, work=work)
 
-    def _prm_states(self) -> list[LabelledState]:
+    def _prm_states(self, number: int) -> list[LabelledState]:
         config = self._it.config
         return [
             state
-            for stage in self._traces
+            for trees in self._kept(number)
             for state in prm_states(
-                read_trees(stage.folder),
+                trees,
                 config.prm.labels,
                 per_problem=config.prm.states_per_problem,
                 seed=config.seed,
+                weights=config.prm.weights,
             )
         ]
+
+    # --- gate -------------------------------------------------------------------------------------------------------
+
+    def _at_the_gate(self, number: int, new: Models) -> Passed:
+        """The new models, and in place of those that are worse than before, the old ones. Base data are no risk."""
+        if self.teacher is Teacher.BASE_ONLY:
+            return Passed(new)
+        return at_gate(self._it, self.stage_name(number, "gate"), new, self.models)
+
+
+def _demonstrations(it: Experiment) -> int:
+    """As many as a round has room for, where nothing else is learned."""
+    steps = it.policy_settings.max_steps
+    each = it.policy_settings.batch_size * it.policy_settings.accumulate
+    return each * steps if steps else it.config.policy.base.demonstrations
 
 
 def without_seconds(result: dict[str, float]) -> dict[str, float]:

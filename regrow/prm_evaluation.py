@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mcts.aggregate import Aggregate, aggregated
 from mcts.lane import POLL_S
@@ -100,6 +102,22 @@ def values_by_depth(scorer: StepScorer, trees: Sequence[SearchTree]) -> dict[int
         for depth, value in enumerate(values):
             pools[depth].append(value)
     return dict(pools)
+
+
+def node_values(scorer: StepScorer, aggregate: Aggregate, trees: Sequence[SearchTree]) -> list[NDArray[np.float32]]:
+    """[N] for each tree: the scorer's values of the nodes on the way to a solution, NaN for all others."""
+    ways = [(i, tree.lineage(int(node))) for i, tree in enumerate(trees) for node in tree.finals()]
+    states = [State(trees[i].problem, trees[i].path(way[-1])) for i, way in ways]
+    found = [np.full(len(tree.parent), np.nan, np.float32) for tree in trees]
+    for (i, way), values in zip(ways, score_all(scorer, states, aggregate), strict=True):
+        found[i][way] = values
+    return found
+
+
+def valued(scorer: StepScorer, aggregate: Aggregate, trees: Sequence[SearchTree]) -> list[SearchTree]:
+    """The trees with the scorer's values, as `node_values` has them."""
+    values = node_values(scorer, aggregate, trees)
+    return [replace(tree, value=its) for tree, its in zip(trees, values, strict=True)]
 
 
 def score_all(scorer: StepScorer, states: Sequence[State], aggregate: Aggregate = Aggregate.LAST) -> list[Values]:

@@ -49,8 +49,10 @@ th:first-child, td:first-child { padding-left: 0; text-align: left; }
 th:last-child, td:last-child { padding-right: 0; }
 tbody th { font-weight: 500; }
 small { display: block; color: var(--soft); font-size: .76rem; font-weight: 400; white-space: nowrap; }
-thead small { white-space: normal; }
+thead small, tbody th small { white-space: normal; max-width: 17rem; }
 td b { font-weight: 600; }
+.rang { color: var(--series-1); }
+ul { margin: 0 0 .9rem; padding-left: 1.1rem; font-size: .9rem; }
 .plot { height: 22rem; margin-top: 1.2rem; }
 .pair { display: grid; grid-template-columns: 3fr 2fr; gap: 1.2rem; }
 summary { cursor: pointer; font-weight: 600; }

@@ -12,29 +12,34 @@ from typing import Any
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
 from policy.server_settings import REACHING
-from prm.model import check_trainable
-from regrow import atomic, base
-from regrow.build import critic_of, policy_of, scorer_of
+from prm.formats import trainable_format
+from regrow import atomic, base, figures
+from regrow.alarms import Figures, Reading, readings
+from regrow.build import critic_of, policy_of, predicts_progress, scorer_of
 from regrow.comparison import compare
-from regrow.config import PROGRESS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
+from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
-from regrow.learner import Learner, Models, Teacher
+from regrow.judging import judged
+from regrow.learner import Learned, Learner, Teacher
+from regrow.logbook import loggers_of, open_logbook
 from regrow.manifest import Run, Stage, open_run
-from regrow.prm_evaluation import own_success_skill, prm_quality, values_by_depth
+from regrow.models import Models
+from regrow.prm_evaluation import own_success_skill, prm_quality, valued, values_by_depth
 from regrow.progress import console
 from regrow.report import Control, Report, Round
 from regrow.report_html import write_html
 from regrow.trace_store import read_trees, write_trees
+from regrow.trial import Passed
 from regrow.verified import VerifiedTree
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 SAMPLES, SCORES = "samples", "scores.json"
-NOT_RECORDED = ("run", "output", "cache", "tree")
+NOT_RECORDED = ("run", "output", "cache", "tree", "log")
 """Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
-MAY_DIFFER = tuple(f"policy.server.{name}" for name in REACHING)
-"""Settings that are recorded, and in which a later start may differ, too."""
+MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms")
+"""Settings that are recorded, and in which a later start may differ, too: thresholds are only held against figures."""
 
 
 def run_rounds(config: Config, command: str, *, count: int) -> Report:
@@ -43,23 +48,29 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
     Round 0 measures the models to start from. The report is rewritten after every round.
     """
     folder = Path(config.run.dir)
+    loggers_of(config.log)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, command, recorded, ignore=MAY_DIFFER) as run:
+    with (
+        open_run(folder, command, recorded, ignore=MAY_DIFFER) as run,
+        open_logbook(config.log, folder, run.manifest.config) as log,
+    ):
         rounds = Rounds(Experiment(config, run))
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
         start, fitting = start_models(config, rounds.experiment, run)
         if count and start.prm:
-            check_trainable(start.prm)
+            trainable_format(config.prm.format, start.prm)
         learner = Learner(rounds.experiment, Teacher.SEARCH, start)
         controls = [Learner(rounds.experiment, Teacher(name), Models(start.policy)) for name in config.round.controls]
-        rounds.measure(0, learner, [], fitting, 0)
+        rounds.measure(0, learner, Learned(fitting, 0, Passed(start)), [])
         for number in range(1, count + 1):
-            seconds, tokens = learner.learn(number)
-            costs = [(control, *control.learn(number)) for control in controls]
-            rounds.measure(number, learner, costs, seconds, tokens)
-            rounds.report(command)
-        return rounds.report(command)
+            learned = learner.learn(number)
+            costs = [(control, control.learn(number)) for control in controls]
+            rounds.measure(number, learner, learned, costs)
+            log(rounds.report(command).rounds)
+        report = rounds.report(command)
+        log(report.rounds)
+        return report
 
 
 def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Models, dict[str, float]]:
@@ -97,22 +108,12 @@ class Rounds:
         self.experiment = experiment
         self._rounds: list[Round] = []
         self._base_scores: Mapping[str, list[float]] = {}
+        self._figures: list[Figures] = []
 
     def measure(
-        self,
-        number: int,
-        learner: Learner,
-        controls: Sequence[tuple[Learner, dict[str, float], int]],
-        seconds: dict[str, float],
-        tokens: int,
+        self, number: int, learner: Learner, learned: Learned, controls: Sequence[tuple[Learner, Learned]]
     ) -> None:
-        """Evaluate the models of round `number` and those of its controls.
-
-        Args:
-            controls: Each with the seconds and the tokens that its round cost.
-            seconds: Of the learner's stages.
-            tokens: Generated by the learner's search.
-        """
+        """Evaluate the models of round `number` and those of its controls, each with what its round cost."""
         stage = self._evaluate(number, learner)
         scores = _read_scores(stage)
         if number == 0:
@@ -120,28 +121,33 @@ class Rounds:
         pairs = [("search", scores["search"], "best_of_n", scores["best_of_n"])]
         pairs += [(name, scores[name], "base", self._base_scores[name]) for name in ("greedy", "sample") if number]
         measured = {}
-        for control, its_seconds, its_tokens in controls:
+        for control, its in controls:
             held = self._evaluate(number, control)
             its_scores = _read_scores(held)
             pairs += [(name, scores[name], control.teacher.value, its_scores[name]) for name in ("greedy", "sample")]
             measured[control.teacher.value] = Control(
                 policy=self._policy_name(control.models.policy),
-                tokens_generated=its_tokens,
-                seconds=its_seconds | {"evaluate": held.seconds},
+                tokens_generated=its.tokens_generated,
+                seconds=its.seconds | {"evaluate": held.seconds},
                 eval=held.result["eval"],
+                gate_tokens=its.passed.tokens_generated,
+                verdicts=its.passed.verdicts,
             )
         self._rounds.append(
             Round(
                 round=number,
                 policy=self._policy_name(learner.models.policy),
                 prm=self._name(learner.models.prm),
-                tokens_generated=tokens,
-                seconds=seconds | {"evaluate": stage.seconds},
+                tokens_generated=learned.tokens_generated,
+                seconds=learned.seconds | {"evaluate": stage.seconds},
                 eval=stage.result["eval"],
                 prm_eval=stage.result["prm_eval"],
                 prm_exact_eval=stage.result["prm_exact_eval"],
                 controls=measured,
                 comparisons=tuple(compare(name, over, a, b) for name, a, over, b in pairs if len(a) > 1),
+                gate_tokens=learned.passed.tokens_generated,
+                verdicts=learned.passed.verdicts,
+                alarms=self._alarms(number, learner, stage),
             )
         )
 
@@ -175,9 +181,10 @@ class Rounds:
             policy, scratch = policy_of(config, models.policy), it.run.scratch(name)
             plain = evaluator.plain(policy, scratch, label)
             found, quality, exact = Evaluation(), None, None
-            write_trees(folder / SAMPLES, (VerifiedTree.labelled(tree, "", {}) for tree in plain.samples))
-            if models.prm is not None:
-                scorer = scorer_of(config, models.prm)
+            scorer = scorer_of(config, models.prm) if models.prm else None
+            samples = valued(scorer, it.strategy.aggregate, plain.samples) if scorer else plain.samples
+            write_trees(folder / SAMPLES, (VerifiedTree.labelled(tree, "", {}) for tree in samples))
+            if scorer is not None:
                 scorers: dict[str, StepScorer] = {"search": scorer}
                 if config.evaluate.diagnosis:
                     scorers["oracle"] = OracleScorer(it.task, it.held_out)
@@ -197,12 +204,32 @@ class Rounds:
         inputs = models.digests() | {"problems": digest_of(it.held_out)}
         return it.run.stage(name, inputs=inputs, work=work)
 
+    def _alarms(self, number: int, learner: Learner, evaluated: Stage) -> tuple[Reading, ...]:
+        """Read the figures of the round's trees: its samples and, from round 1 on, its traces."""
+        it = self.experiment
+        traces = it.run.stage_done(learner.stage_name(number, "traces"))
+
+        def work(folder: Path) -> dict[str, Any]:
+            samples = (one.tree for one in read_trees(evaluated.folder / SAMPLES))
+            judged_samples = [judged(it.task, *pair) for pair in zip(it.held_out, samples, strict=False)]
+            found = figures.of_samples(judged_samples)
+            return found | figures.of_traces(it.task, read_trees(traces.folder), it.config.seed) if traces else found
+
+        inputs = {"evaluate": evaluated.digest, "traces": traces.digest if traces else None}
+        self._figures.append(it.run.stage(learner.stage_name(number, "alarms"), inputs=inputs, work=work).result)
+        before = self._figures[max(0, number - 1)]
+        alarms = readings(it.alarms, self._figures[number], before, self._figures[0])
+        for one in alarms:
+            if one.rang:
+                console.print(f"round {number}, alarm: {one}", soft_wrap=True)
+        return alarms
+
     def _prm_quality(self, number: int, scorer: StepScorer, folder: Path, plain: Evaluation) -> dict[str, Any] | None:
         """Every PRM against the truth about what round 0's policy drew, and against its own policy's success."""
         it = self.experiment
         first = folder if number == 0 else it.run.folder / "round-0/evaluate"
         samples = [verified.tree for verified in read_trees(first / SAMPLES)]
-        target = "progress" if it.config.prm.labels in PROGRESS else "success"
+        target = "progress" if predicts_progress(it.config.prm) else "success"
         aggregate = it.strategy.aggregate
         quality = prm_quality(scorer, aggregate, it.task, it.held_out, samples, target)
         if quality is None:

@@ -19,8 +19,10 @@ from regrow.estimate import PILOT, Part, reckoned, show
 from regrow.evaluation import GREEDY
 from regrow.experiment import Experiment
 from regrow.learner import Teacher
+from regrow.lessons_shown import show_lessons
 from regrow.manifest import open_run
 from regrow.rounds import start_models
+from regrow.sampling import sampler
 from regrow.strategy import Strategy
 from regrow.tasks.task import GradedProblem
 
@@ -29,7 +31,9 @@ SEARCHES, DIAGNOSED = 2, 4
 
 
 def show_estimate(config: Config, command: str, *, rounds: int) -> None:
-    """Print the cost of `rounds` rounds and their evaluations, or of a contest. Nothing is left behind.
+    """Print the cost of `rounds` rounds and their evaluations, or of a contest, and what lessons look like.
+
+    Nothing is left behind.
 
     The models to start from are fitted if there are none yet: without them nothing can be measured.
     """
@@ -79,8 +83,17 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
         if rounds:
             searching = 1 + (Teacher.REST_EM in config.round.controls)
             trees = rounds * searching * len(it.fresh(1))
-            parts.insert(0, part("rounds, searches", trees, it.strategy, it.round_budget, it.fresh(1)[:PILOT]))
+            few = it.fresh(1)[:PILOT]
+            parts.insert(0, part("rounds, searches", trees, it.strategy, it.round_budget, few))
+            for need, count in it.objective.needs().items():
+                parts.insert(1, part(f"rounds, {need}", rounds * len(it.fresh(1)), sampler(it, count), once, few))
+            if it.validation:
+                sides = 2 * searching if it.gate.policy else 1
+                trees = rounds * sides * len(it.validation)
+                parts.append(part("gates, samples", trees, sampler(it, it.gate.samples), once, it.validation[:PILOT]))
         show(parts, _training(config) if rounds else [])
+        if rounds:
+            show_lessons(it, models)
 
 
 def _training(config: Config) -> list[str]:
@@ -89,5 +102,5 @@ def _training(config: Config) -> list[str]:
     for name, node in (("policy", config.policy.train), ("PRM", config.prm.train)):
         steps = dataclasses.asdict(node)["max_steps"]
         told = f"{steps} steps" if steps else f"{node.epochs} passes over the traces"
-        lines.append(f"Training the {name}, each round: {told} of {node.batch_size} sequences; not timed here.")
+        lines.append(f"Training the {name}, each round: {told} of {node.batch_size * node.accumulate} sequences; not timed here.")
     return lines

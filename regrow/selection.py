@@ -9,13 +9,19 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from mcts.labels import simple_labels
+from mcts.labels import judged_draws, simple_labels
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Step
 from prm.labels import NO_LABEL, LabelledState, from_tree, select
-from regrow.config import PROGRESS
+from regrow.report import wilson_interval
 from regrow.tasks.task import GradedProblem, Task
 from regrow.verified import VerifiedTree
+
+PROGRESS = ("progress", "simple")
+"""Labels that rise from 0 to 1 along a correct solution; the others are probabilities of success."""
+
+NODE_LABELS = ("hard", "progress", "simple", "soft")
+"""Labels that every node of a verified tree can have; see `node_labels`."""
 
 Trace = tuple[str, tuple[Step, ...]]
 """A question and a verified solution."""
@@ -36,9 +42,20 @@ def policy_traces(trees: Iterable[VerifiedTree], task: Task, *, per_problem: int
     return traces
 
 
-def prm_states(trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, seed: int) -> list[LabelledState]:
+def is_replayed(verified: VerifiedTree, share: float, seed: int, number: int) -> bool:
+    """Whether a tree of an earlier round is learned from again in round `number`: a `share` of them is, by hash."""
+    return seed_of(seed, "replayed", number, verified.tree.problem.id) < share * 2**64
+
+
+def prm_states(
+    trees: Iterable[VerifiedTree], kind: str, *, per_problem: int, seed: int, weights: str = "none"
+) -> list[LabelledState]:
     """Labelled paths of all trees that have any label, each node labelled once; at most `per_problem` a problem."""
-    states = (state for verified in trees for state in from_tree(verified.tree, node_labels(verified, kind)))
+    states = (
+        state
+        for verified in trees
+        for state in from_tree(verified.tree, node_labels(verified, kind), node_weights(verified, weights))
+    )
     return select(states, per_problem=per_problem, seed=seed)
 
 
@@ -68,9 +85,39 @@ def exactly_labelled(
 
 
 def node_labels(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
-    """[N] the labels of one kind: `progress`, `hard`, `soft` or `simple`."""
+    """[N] the labels of one kind: `progress`, `hard`, `soft`, `simple`, or `outcome` at judged solutions alone."""
     if kind == "simple":
         return simple_labels(verified.tree)
     labels = verified.labels
-    columns = {"progress": labels.progress, "hard": labels.hard, "soft": labels.soft}
+    columns = {"progress": labels.progress, "hard": labels.hard, "soft": labels.soft, "outcome": _outcomes(verified)}
     return columns[kind]
+
+
+def node_weights(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
+    """[N] how much the label of each node counts.
+
+    * `none`: 1 each.
+    * `visits`: the number n of judged solutions that were drawn through the node. Squared error and cross-entropy are
+      then those of learning from each draw by itself; what is known without drawing counts as one draw.
+    * `confidence`: 1 - (h - l), where l and h bound the 95 % Wilson interval of the soft label from n draws: 0.21 for
+      one draw, towards 1 for many. Nothing for a node without a draw.
+    """
+    draws = judged_draws(verified.tree, verified.outcomes)
+    if kind == "none":
+        return np.ones(len(draws), np.float32)
+    if kind == "visits":
+        return draws.astype(np.float32)
+    bounds = [
+        wilson_interval(float(share), n) if n else (0.0, 1.0)
+        for share, n in zip(verified.labels.soft, draws, strict=True)
+    ]
+    return np.array([1.0 - (high - low) for low, high in bounds], np.float32)
+
+
+def _outcomes(verified: VerifiedTree) -> NDArray[np.float32]:
+    """[N] 1 where a correct solution ends, 0 where a wrong one does, NaN for all other nodes."""
+    labels = np.full(len(verified.tree.parent), np.nan, np.float32)
+    for node, outcome in verified.outcomes.items():
+        if outcome is not Outcome.TIMEOUT:
+            labels[node] = outcome is Outcome.CORRECT
+    return labels

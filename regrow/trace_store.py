@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from mcts.errors import InputError
 from mcts.labels import StepLabels
@@ -170,7 +169,7 @@ def _node_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any]:
         "tree": np.repeat(np.arange(first, first + len(trees)), sizes),
         "problem_id": np.repeat(np.array([tree.problem.id for tree in trees], object), sizes),
         "node": np.concatenate([np.arange(size, dtype=np.int32) for size in sizes]),
-        "depth": np.concatenate([_depths(tree.parent) for tree in trees]),
+        "depth": np.concatenate([tree.depths() for tree in trees]),
     }
     for name, told in (("outcome", "outcomes"), ("answer", "answers")):
         columns[name] = [
@@ -183,13 +182,6 @@ def _node_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any]:
     for name in _LABEL_ARRAYS:
         columns[name] = np.concatenate([getattr(verified.labels, name) for verified in group])
     return columns
-
-
-def _depths(parent: NDArray[np.int32]) -> NDArray[np.int32]:
-    depths = np.zeros(len(parent), np.int32)
-    for node in range(1, len(parent)):
-        depths[node] = depths[parent[node]] + 1
-    return depths
 
 
 def _open(path: Path, expected: pa.Schema) -> pq.ParquetFile:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mcts.errors import InputError
-from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
+from regrow.config import LASER, RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.contest import contest
 from regrow.prm_bench import prm_bench
 from regrow.report import Report
@@ -22,6 +22,8 @@ def train(config: Config) -> None:
     """
     if config.policy.engine in WITHOUT_WEIGHTS:
         raise InputError(f"policy={config.policy.engine}: has no weights here to retrain, expected another policy")
+    if config.prm.engine == LASER:
+        raise InputError("prm=laser: is no PRM to retrain, expected it with regrow evaluate or search")
     if config.dry_run:
         show_estimate(config, "train", rounds=config.round.count)
         return

@@ -162,9 +162,14 @@ def qwen_prm(folder):
 
 
 def math_shepherd(folder):
-    tokenizer = words("ки", begins=True)
-    model = made(MistralForCausalLM, MistralConfig, tokenizer, folder)
-    ids_of = tokenizer.convert_tokens_to_ids
+    made(MistralForCausalLM, MistralConfig, words("ки", begins=True), folder)
+    return math_shepherd_in(folder)
+
+
+def math_shepherd_in(folder):
+    """That of a directory, trained or not."""
+    model = MistralForCausalLM.from_pretrained(folder).eval()
+    ids_of = PreTrainedTokenizerFast.from_pretrained(folder).convert_tokens_to_ids
 
     def by_hand(question, steps):
         tokens = ["<s>", *question.split()]

@@ -154,7 +154,7 @@ def test_settings_may_be_given_with_and_without_their_node(run, tmp_path, capsys
     ("settings", "said"),
     [
         (["format=csv"], "export.format=csv: expected one of sft, sft_messages"),
-        (["labels=luck"], "export.labels=luck: expected one of progress, hard, soft, simple"),
+        (["labels=luck"], "export.labels=luck: expected one of hard, progress, simple, soft"),
         (["split=a/b"], "export.split=a/b: expected a word"),
         (["per_problem=0"], "export.per_problem=0: expected at least 1"),
         (["rows_per_file=0"], "export.rows_per_file=0: expected at least 1"),

@@ -11,7 +11,7 @@ from fakes import search_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcts.labels import StepLabels, infer_labels, simple_labels
+from mcts.labels import StepLabels, infer_labels, judged_draws, simple_labels
 from mcts.tree import NO_NODE
 from mcts.types import Outcome
 
@@ -134,6 +134,21 @@ def test_soft_labels_weigh_a_leaf_by_how_often_it_was_drawn():
     labels = label(DICE, DICE_OUTCOMES, A1w=3, A1c=1)
     assert labels["A1"][3] == 0.25
     assert labels["A"][3] == pytest.approx(2 / 5)
+
+
+def test_judged_draws_count_every_draw_of_a_judged_leaf_at_all_nodes_above_it():
+    names = list(DICE)
+    parent = [NO_NODE if above is None else names.index(above) for above in DICE.values()]
+    visits = [{"A1w": 3, "C1": 2}.get(name, 1) for name in names]
+    tree = search_tree(parent, finals=[names.index(n) for n in DICE_OUTCOMES], visits=visits)
+    outcomes = {names.index(n): outcome for n, outcome in DICE_OUTCOMES.items()}
+    found = dict(zip(names, judged_draws(tree, outcomes).tolist(), strict=True))
+    assert found == {
+        **{"root": 8, "A": 5, "B": 1, "C": 2, "C1": 2, "A1": 4, "A2": 1},
+        **{"A1c": 1, "A1w": 3, "A2a": 1, "A2b": 1},
+    }
+    timed_out = judged_draws(tree, outcomes | {names.index("C1"): Outcome.TIMEOUT})
+    assert (timed_out[names.index("C")], timed_out[0]) == (0, 6)
 
 
 @st.composite

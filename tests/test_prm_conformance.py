@@ -17,8 +17,10 @@ from mcts.errors import InputError
 from mcts.types import Problem, Score, State, Step, StepEnd, Ticket
 from prm.checkpoint import fingerprint, read_config, read_tokenizer
 from prm.formats import FORMATS, format_of, math_shepherd
+from prm.labels import LabelledState
 from prm.scorer import HfScorer
 from prm.served import served
+from prm.train import TrainPrm, train
 
 TOLERANCE = 1e-4
 NEEDS_NAME = ("math_shepherd", "rlhflow")
@@ -264,12 +266,27 @@ def agree(scorer, twin, by_hand=None):
             assert values[-len(steps) :] == pytest.approx(by_hand(question, steps)[-len(steps) :], abs=TOLERANCE)
 
 
-def test_our_own_values_in_vllm_are_those_in_process(in_vllm, tmp_path):
-    tiny = prm_published.regrow(tmp_path, head="vocabulary", activation="clip")
-    agree(in_vllm(tiny.path, None), HfScorer.load(tiny.path), tiny.by_hand)
+def trained(start: Path, out: Path, format=None) -> Path:
+    """A PRM after some steps: as training writes it, vLLM is to read it."""
+    labelled = [LabelledState(item, (0.0, *([1.0] * len(item.steps)))) for item in random_states(3, 32)]
+    train(start, labelled, out, TrainPrm(learning_rate=3e-3, max_steps=5), format=format, seed=0)
+    assert fingerprint(out) != fingerprint(start)
+    return out
 
 
-@pytest.mark.parametrize("name", ["qwen_prm", "trl_llama", "math_shepherd"])
+def test_our_own_values_after_training_in_vllm_are_those_in_process(in_vllm, tmp_path):
+    tiny = prm_published.regrow(tmp_path, head="vocabulary", activation="sigmoid")
+    path = trained(tiny.path, tmp_path / "trained")
+    agree(in_vllm(path, None), HfScorer.load(path))
+
+
+def test_what_says_plus_and_minus_after_training_is_read_in_vllm_as_in_process_and_by_hand(in_vllm, tiny, tmp_path):
+    path = trained(tiny("math_shepherd").path, tmp_path / "trained", "math_shepherd")
+    scorer, twin = in_vllm(path, "math_shepherd"), HfScorer.load(path, format="math_shepherd")
+    agree(scorer, twin, prm_published.math_shepherd_in(path).by_hand)
+
+
+@pytest.mark.parametrize("name", ["qwen_prm", "trl_llama"])
 def test_values_in_vllm_are_those_in_process_and_by_hand(in_vllm, tiny, in_process, name):
     scorer = in_vllm(tiny(name).path, format_named(name))
     agree(scorer, in_process(name), tiny(name).by_hand)

@@ -8,7 +8,7 @@ from prm_tiny import state
 
 from mcts.tree import NO_NODE, SearchTree
 from mcts.types import Problem, Spent, Step, StepEnd
-from prm.labels import LabelledState, from_tree, select
+from prm.labels import LabelledState, apart, balanced, from_tree, select
 
 NAN = math.nan
 
@@ -93,6 +93,19 @@ def test_labels_of_another_tree_are_refused():
         from_tree(tree_of([NO_NODE]), labels_of(0.5, 0.5))
 
 
+def test_weights_go_with_the_labels_of_their_nodes():
+    tree = tree_of([NO_NODE, 0, 0, 1])  # paths 0-2 and 0-1-3
+    states = from_tree(tree, labels_of(0.0, 0.25, NAN, 1.0), labels_of(9.0, 2.0, 0.5, 1.0))
+    assert [(item.labels, item.weights) for item in states] == [((0.0,), (9.0,)), ((NAN, 0.25, 1.0), (9.0, 2.0, 1.0))]
+    assert [item.weights for item in from_tree(tree, labels_of(0.0, 0.25, NAN, 1.0))] == [(1.0,), (1.0, 1.0, 1.0)]
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, -0.5), (1.0, math.inf), (1.0, NAN)])
+def test_weights_that_do_not_fit_the_steps_or_are_below_0_are_refused(weights):
+    with pytest.raises(ValueError, match=r"weights .*expected"):
+        LabelledState(state("a", "b"), (0.5, 0.5), weights)
+
+
 @pytest.mark.parametrize("labels", [(0.5,), (0.5, 1.5), (-0.5, 0.5), (0.5, 0.5, 0.5)])
 def test_labels_that_do_not_fit_the_steps_or_the_unit_interval_are_refused(labels):
     with pytest.raises(ValueError, match="problem 'p'"):
@@ -133,3 +146,67 @@ def test_the_cap_holds_for_each_question_and_the_choice_does_not_depend_on_the_o
 def test_another_seed_chooses_other_solutions():
     data = [LabelledState(state("a", f"s{i}"), (NAN, 0.5)) for i in range(50)]
     assert select(data, per_problem=10, seed=0) != select(data, per_problem=10, seed=1)
+
+
+def test_equal_solutions_with_weights_have_the_weighted_mean_of_their_labels():
+    twins = [
+        LabelledState(state("a", "b"), (NAN, 1.0), (5.0, 3.0)),
+        LabelledState(state("a", "b"), (0.5, 0.0), (2.0, 1.0)),
+    ]
+    [merged] = select(twins, per_problem=9, seed=0)
+    assert (merged.labels, merged.weights) == ((0.5, 0.75), (2.0, 2.0))
+
+
+def test_balanced_hard_labels_weigh_as_much_good_as_bad_and_together_as_before():
+    """Good 1 + 2, bad 1: a = 4/6, b = 4/2."""
+    data = [LabelledState(state("a", "b"), (1.0, 1.0), (1.0, 2.0)), LabelledState(state("a", "c"), (NAN, 0.0))]
+    first, second = balanced(data)
+    assert (first.labels, first.weights) == ((1.0, 1.0), pytest.approx((2 / 3, 4 / 3)))
+    assert (second.labels[1], second.weights) == (0.0, pytest.approx((1.0, 2.0)))
+
+
+def test_a_soft_label_is_balanced_as_the_good_and_the_bad_draws_it_is_made_of():
+    """One label of 1/4 stands for one good draw and three bad ones: balanced, it is 1/2."""
+    [item] = balanced([LabelledState(state("a"), (0.25,), (4.0,))])
+    assert (item.labels, item.weights) == (pytest.approx((0.5,)), pytest.approx((4.0,)))
+
+
+@given(
+    st.lists(st.tuples(st.one_of(st.just(NAN), st.floats(0, 1)), st.floats(0, 9)), min_size=1, max_size=9),
+    st.floats(0.01, 0.99),
+)
+def test_balancing_keeps_the_total_and_halves_it(given_labels, value):
+    """And the loss it makes is that of good and bad shares, each counted by its own factor."""
+    labels, weights = [1.0, 0.0], [1.0, 1.0]
+    for label, weight in given_labels:
+        labels.append(label)
+        weights.append(weight)
+    [item] = balanced([LabelledState(state("a", *"b" * (len(labels) - 1)), tuple(labels), tuple(weights))])
+
+    def shares(labels, weights):
+        known = [(y, w) for y, w in zip(labels, weights, strict=True) if not math.isnan(y)]
+        return sum(w * y for y, w in known), sum(w * (1 - y) for y, w in known)
+
+    good, bad = shares(labels, weights)
+    assert shares(item.labels, item.weights) == pytest.approx([(good + bad) / 2] * 2)
+    split = -(good * math.log(value) / good + bad * math.log(1 - value) / bad) * (good + bad) / 2
+    now_good, now_bad = shares(item.labels, item.weights)
+    assert -(now_good * math.log(value) + now_bad * math.log(1 - value)) == pytest.approx(split)
+
+
+def test_labels_of_one_kind_cannot_be_balanced_and_stay():
+    data = [LabelledState(state("a", "b"), (NAN, 1.0)), LabelledState(state("b"), (1.0,), (0.5,))]
+    assert balanced(data) == data
+    assert balanced([]) == []
+
+
+def test_a_share_of_the_problems_is_held_out_whole_by_hash():
+    data = [LabelledState(state(f"q{i}", f"s{j}"), (NAN, 1.0)) for i in range(200) for j in range(3)]
+    kept, held_out = apart(data, 0.2)
+    assert sorted(map(repr, kept + held_out)) == sorted(map(repr, data))
+    questions = {item.state.problem.question for item in held_out}
+    assert not questions & {item.state.problem.question for item in kept}
+    assert 20 <= len(questions) <= 60
+    assert apart(data[::-1], 0.2)[1] == held_out[::-1]
+    assert apart(data, 0.1)[1] == [item for item in held_out if item in apart(data, 0.1)[1]]
+    assert apart(data, 0.0) == (data, [])

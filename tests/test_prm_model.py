@@ -157,13 +157,6 @@ def test_a_configuration_of_another_head_is_refused(policy, tmp_path, change, me
     refused(tmp_path / "prm", message)
 
 
-def test_models_of_others_are_told_from_those_that_can_be_trained(policy, tmp_path):
-    create(policy, tmp_path / "prm")
-    model.check_trainable(tmp_path / "prm")
-    with pytest.raises(ValueError, match="holds Qwen2ForCausalLM, a PRM of others"):
-        model.check_trainable(policy)
-
-
 @pytest.mark.parametrize("wrong", [{"head": "tail"}, {"activation": "tanh"}, {"template": "no place"}])
 def test_a_model_that_cannot_be_described_is_not_created(policy, tmp_path, wrong):
     with pytest.raises(ValueError, match="expected"):

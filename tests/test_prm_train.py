@@ -1,17 +1,23 @@
 import math
 import random
+from dataclasses import replace
+from itertools import pairwise
 
+import prm_published
 import pytest
 import torch
-from prm_tiny import WORDS, state, tiny_tokenizer, write_policy
-from torch.nn.functional import binary_cross_entropy_with_logits
+from prm_tiny import WORDS, state, write_policy
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification
 
+from mcts.errors import InputError
 from mcts.types import Score, Ticket
-from prm.encode import StepEncoder
+from prm import fitting
+from prm.checkpoint import read_tokenizer
+from prm.formats import FORMATS
 from prm.labels import LabelledState
 from prm.model import create, load
 from prm.scorer import HfScorer, fingerprint
-from prm.train import Objective, TrainPrm, _collate, _examples, train
+from prm.train import TrainPrm, train
 
 NAN = math.nan
 
@@ -43,71 +49,6 @@ MIXED = [
     LabelledState(state("a", "b", final=True), (NAN, 1.0)),
     LabelledState(state("c + d =", "a", "b", "c c c", "d"), (0.5, 0.5, NAN, NAN, 0.0)),
 ]
-
-
-@pytest.mark.parametrize("root_weight", [1.0, 0.25, 0.0])
-@pytest.mark.parametrize("activation", ["clip", "sigmoid"])
-@pytest.mark.parametrize("head", ["hidden", "vocabulary"])
-def test_the_loss_is_that_of_a_hand_loop_over_labelled_prefixes(folder, head, activation, root_weight):
-    model = load(folder / f"{head}-{activation}", attention="sdpa")
-    encoder = StepEncoder(tiny_tokenizer())
-    batch = _collate(_examples(encoder, MIXED, root_weight))
-    total = weight = 0.0
-    for item in MIXED:
-        for k, label in enumerate(item.labels):
-            if not math.isnan(label):
-                prefix = encoder.encode(item.state.problem.question, item.state.steps[:k]).token_ids
-                logit = model(torch.tensor([prefix]))[0, -1].detach()
-                target = torch.tensor(label)
-                loss = (
-                    (logit - target) ** 2 if activation == "clip" else binary_cross_entropy_with_logits(logit, target)
-                )
-                weight += root_weight if k == 0 else 1.0
-                total += (root_weight if k == 0 else 1.0) * loss.item()
-    assert Objective(model)(**batch)["loss"].item() == pytest.approx(total / weight, rel=1e-4)
-
-
-def test_padding_and_unlabelled_prefixes_carry_no_gradient(folder):
-    model = load(folder / "hidden-clip", attention="sdpa")
-    batch = _collate(_examples(StepEncoder(tiny_tokenizer()), MIXED, 1.0))
-    logits = torch.zeros(batch["input_ids"].shape, requires_grad=True)
-    objective = Objective(model)
-    objective.model.forward = lambda input_ids, attention_mask: logits
-    objective(**batch)["loss"].backward()
-    read = {
-        (row, int(batch["positions"][row, k]))
-        for row, item in enumerate(MIXED)
-        for k, label in enumerate(item.labels)
-        if not math.isnan(label) and label != 0.0  # at label 0 the gradient of logit 0 is 0 too
-    }
-    assert {tuple(map(int, place)) for place in logits.grad.nonzero()} == read
-    assert (batch["attention_mask"][logits.grad.nonzero(as_tuple=True)] == 1).all()
-
-
-def test_padding_tokens_do_not_change_the_gradient_of_any_weight(folder):
-    encoder = StepEncoder(tiny_tokenizer())
-    gradients = []
-    for padding in (0, 9):
-        objective = Objective(load(folder / "hidden-clip", attention="sdpa"))
-        batch = _collate(_examples(encoder, MIXED, 1.0))
-        for name in ("input_ids", "attention_mask"):
-            batch[name] = torch.nn.functional.pad(batch[name], (0, padding))
-        objective(**batch)["loss"].backward()
-        gradients.append({name: weight.grad for name, weight in objective.named_parameters()})
-    for name, gradient in gradients[0].items():
-        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-6, rtol=1e-4)
-    assert any(gradient.abs().max() > 1e-3 for gradient in gradients[0].values())
-
-
-def test_the_trainer_and_the_scorer_read_the_same_values_at_the_same_places(folder):
-    model = load(folder / "hidden-sigmoid", attention="sdpa")
-    batch = _collate(_examples(StepEncoder(tiny_tokenizer()), MIXED, 1.0))
-    read = model(batch["input_ids"], batch["attention_mask"]).gather(1, batch["positions"]).sigmoid()
-    scorer = HfScorer.load(folder / "hidden-sigmoid")
-    for row, item in enumerate(MIXED):
-        scorer.submit(Ticket("t", 0), Score(item.state))
-        ((_, values),) = scorer.poll(1.0)
-        assert values == pytest.approx(read[row, : len(values)].tolist(), abs=1e-5)
 
 
 @pytest.mark.parametrize(("head", "activation"), [("hidden", "clip"), ("hidden", "sigmoid"), ("vocabulary", "clip")])
@@ -147,6 +88,155 @@ def test_weights_are_fp32_and_move_at_the_papers_learning_rate(folder, tmp_path)
         assert weight.dtype == torch.float32
         moved = (weight - before[name]).abs()
         assert 0.0 < moved.max() < 1e-5, name
+
+
+def test_with_bfloat16_the_masters_are_fp32_and_move_at_the_papers_learning_rate(folder, tmp_path):
+    config = TrainPrm(learning_rate=3e-6, batch_size=16, max_steps=2, warmup_ratio=0.0, precision="bfloat16")
+    train(folder / "hidden-sigmoid", learnable(32), tmp_path / "prm", config, seed=0)
+    train(folder / "hidden-sigmoid", learnable(32), tmp_path / "whole", replace(config, precision="float32"), seed=0)
+    before, after, whole = (
+        load(path).state_dict() for path in (folder / "hidden-sigmoid", tmp_path / "prm", tmp_path / "whole")
+    )
+    for name, weight in after.items():
+        assert weight.dtype == torch.float32
+        assert 0.0 < (weight - before[name]).abs().max() < 1e-5, name
+    # In bfloat16 itself a weight of 0.2 would stay where it is: the next one is 1e-3 away.
+    assert any(not torch.equal(weight, whole[name]) for name, weight in after.items())
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(folder, tmp_path):
+    """Also where batches differ in their number of labels: the mean is over labels."""
+    data = learnable(24)
+    weights = []
+    for name, batch_size, accumulate in (("large", 24, 1), ("small", 8, 3)):
+        config = TrainPrm(batch_size=batch_size, accumulate=accumulate, max_steps=1, warmup_ratio=0.0)
+        result = train(folder / "hidden-sigmoid", data, tmp_path / name, config, seed=0)
+        assert result["steps"] == 1
+        weights.append((result["loss"], load(tmp_path / name).state_dict()))
+    assert weights[0][0] == pytest.approx(weights[1][0], rel=1e-5)
+    start = load(folder / "hidden-sigmoid").state_dict()
+    for name, weight in weights[0][1].items():
+        torch.testing.assert_close(weight, weights[1][1][name], atol=2e-5, rtol=1e-3)
+        assert not torch.equal(weight, start[name])
+
+
+def test_the_weights_of_the_best_evaluation_are_kept_and_patience_ends_the_training(folder, tmp_path):
+    """What is learned is the opposite of what is validated: the first evaluation is the best."""
+    start, data, unseen = folder / "hidden-sigmoid", learnable(200), learnable(50, seed=1)
+    opposite = [replace(item, labels=tuple(1.0 - label for label in item.labels)) for item in unseen]
+    config = TrainPrm(learning_rate=3e-3, max_steps=80, eval_every=2, patience=3)
+    result = train(start, data, tmp_path / "prm", config, seed=0, validation=opposite)
+    assert result["steps"] < 40
+    assert result["validation_loss"] == pytest.approx(_loss_of(tmp_path / "prm", opposite), rel=1e-4)
+    train(start, data, tmp_path / "late", replace(config, patience=None), seed=0)
+    assert _loss_of(tmp_path / "late", opposite) > 1.2 * result["validation_loss"]
+
+
+def _loss_of(path, data):
+    """The mean cross-entropy, by the scorer."""
+    scorer, total, count = HfScorer.load(path), 0.0, 0
+    for i, item in enumerate(data):
+        scorer.submit(Ticket("t", i), Score(item.state))
+    for ticket, values in scorer.poll(1.0):
+        for value, label in zip(values, data[ticket.number].labels, strict=True):
+            if not math.isnan(label):
+                total -= label * math.log(value) + (1 - label) * math.log(1 - value)
+                count += 1
+    return total / count
+
+
+def test_a_pairwise_prm_learns_the_order_of_steps(folder, tmp_path):
+    result = train(
+        folder / "hidden-sigmoid",
+        siblings(150),
+        tmp_path / "prm",
+        TrainPrm(learning_rate=3e-3, max_steps=80),
+        loss="pairwise",
+        seed=0,
+        validation=siblings(30, seed=1),
+    )
+    assert result["validation_loss"] < 0.35 < math.log(2)
+    scorer = HfScorer.load(tmp_path / "prm")
+    for i, word in enumerate(WORDS):
+        scorer.submit(Ticket("t", i), Score(state("a b c", f"{word} a")))
+    values = [values[1] for _, values in sorted(scorer.poll(1.0))]
+    assert sum(a < b for a, b in pairwise(values)) >= 5
+
+
+def siblings(count: int, seed: int = 0) -> list[LabelledState]:
+    """As `learnable`, three steps a question."""
+    rng = random.Random(seed)
+    data = []
+    for i in range(count):
+        question = " ".join(rng.choices(WORDS, k=4))
+        for word in rng.sample(WORDS, 3):
+            labels = (NAN, WORDS.index(word) / (len(WORDS) - 1))
+            data.append(LabelledState(state(question, f"{word} {rng.choice(WORDS)}", problem=str(i)), labels))
+    return data
+
+
+@pytest.mark.parametrize("name", ["math_shepherd", "rlhflow", "trl"])
+def test_a_published_prm_is_trained_and_written_as_it_was_read(tmp_path, name):
+    """Plain transformers opens it and reads by hand what our scorer reads."""
+    tiny = prm_published.PUBLISHED[name](tmp_path / "start")
+    unseen = learnable(12, seed=1)
+    config = TrainPrm(learning_rate=3e-3, max_steps=60)
+    result = train(tiny.path, learnable(200), tmp_path / "prm", config, format=name, seed=0, validation=unseen)
+    before = train(
+        tiny.path, unseen, tmp_path / "same", TrainPrm(1e-12, max_steps=1), format=name, seed=0, validation=unseen
+    )
+    assert result["validation_loss"] < 0.95 * before["validation_loss"]
+    auto = AutoModelForTokenClassification if name == "trl" else AutoModelForCausalLM
+    plain, report = auto.from_pretrained(tmp_path / "prm", output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert plain.dtype == torch.float32
+    scorer, tokenizer = HfScorer.load(tmp_path / "prm", format=name), read_tokenizer(tmp_path / "prm")
+    encoder = FORMATS[name].encoder(tokenizer, plain.config)
+    good, bad = (1, 0) if name == "trl" else (tokenizer.convert_tokens_to_ids(word) for word in "+-")
+    for i, item in enumerate(unseen):
+        scorer.submit(Ticket("t", i), Score(item.state))
+    for ticket, values in scorer.poll(1.0):
+        encoded = encoder.encode(unseen[ticket.number].state.problem.question, unseen[ticket.number].state.steps)
+        with torch.no_grad():
+            logits = plain.eval()(torch.tensor([encoded.token_ids])).logits[0, list(encoded.positions[1:])]
+        by_hand = logits[:, [bad, good]].softmax(-1)[:, 1]
+        assert values[1:] == pytest.approx(by_hand.tolist(), abs=1e-5)
+    assert fingerprint(tmp_path / "prm", name) != fingerprint(tiny.path, name)
+
+
+def test_a_trained_value_head_opens_as_a_plain_token_classifier(folder, tmp_path):
+    train(folder / "hidden-sigmoid", MIXED, tmp_path / "prm", TrainPrm(max_steps=3), seed=0)
+    plain, report = AutoModelForTokenClassification.from_pretrained(tmp_path / "prm", output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    tokens = torch.tensor([[4, 5, 6, 7, 8]])
+    with torch.no_grad():
+        torch.testing.assert_close(plain.eval()(tokens).logits[..., 0], load(tmp_path / "prm")(tokens))
+
+
+def test_where_no_two_steps_can_be_compared_nothing_is_trained(folder, tmp_path):
+    with pytest.raises(InputError, match="none of 1 solutions has two steps to compare"):
+        train(folder / "hidden-sigmoid", MIXED[:1], tmp_path / "prm", TrainPrm(max_steps=1), loss="pairwise", seed=0)
+
+
+@pytest.mark.parametrize("name", ["qwen_prm", "skywork"])
+def test_a_format_that_is_only_read_is_not_trained(tmp_path, name):
+    tiny = prm_published.PUBLISHED[name](tmp_path / "start")
+    with pytest.raises(InputError, match=r"which is only read, expected a format that is trained: regrow, math_sh"):
+        train(tiny.path, learnable(4), tmp_path / "prm", TrainPrm(max_steps=1), seed=0)
+
+
+def test_a_logger_that_is_unknown_missing_or_has_no_folder_is_one_line(folder, tmp_path, monkeypatch):
+    def attempt(name, logs=None):
+        train(folder / "hidden-clip", MIXED, tmp_path / "prm", TrainPrm(max_steps=1), seed=0, loggers=[name], logs=logs)
+
+    with pytest.raises(InputError, match="logger 'paper': expected one of tensorboard, wandb"):
+        attempt("paper")
+    monkeypatch.setattr(fitting.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="its package is not installed, expected `pip install wandb`"):
+        attempt("wandb", tmp_path)
+    monkeypatch.setattr(fitting.importlib.util, "find_spec", lambda name: name)
+    with pytest.raises(InputError, match="logger tensorboard: has no folder"):
+        attempt("tensorboard")
 
 
 def test_training_says_how_far_it_is_and_nothing_else(folder, tmp_path, capfd):
@@ -191,11 +281,18 @@ def test_a_failed_training_leaves_nothing_behind(folder, tmp_path):
         ([], TrainPrm(max_steps=1), "none of 0 solutions carries a label"),
         ([LabelledState(state("a", "b"), (NAN, NAN))], TrainPrm(max_steps=1), "none of 1 solutions carries a label"),
         ([LabelledState(state("zebra"), (0.5,))], TrainPrm(max_steps=1), "unknown word 'zebra'"),
+        (
+            MIXED,
+            TrainPrm(max_steps=1),
+            "the PRM's values are clipped, expected one with activation sigmoid",
+            "pairwise",
+        ),
+        (MIXED, TrainPrm(max_steps=1), "PRM loss 'luck': expected one of auto, pairwise", "luck"),
         (MIXED, TrainPrm(learning_rate=1e30, max_steps=9, max_grad_norm=1e30), "the loss is not a number"),
     ]
-    for data, config, message in cases:
+    for data, config, message, *loss in cases:
         with pytest.raises(ValueError, match=message):
-            train(folder / "hidden-clip", data, tmp_path / "prm", config, seed=0)
+            train(folder / "hidden-clip", data, tmp_path / "prm", config, loss=(*loss, "auto")[0], seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,6 +306,12 @@ def test_a_failed_training_leaves_nothing_behind(folder, tmp_path):
         {"warmup_ratio": 1.5},
         {"root_weight": -1.0},
         {"weight_decay": -0.1},
+        {"accumulate": 0},
+        {"patience": 0},
+        {"eval_every": 0},
+        {"beta2": 1.0},
+        {"precision": "float16"},
+        {"learning_rate": math.nan},
         {"schedule": "stairs"},
     ],
 )

@@ -13,7 +13,9 @@ from scipy.stats import binomtest
 
 from mcts.errors import InputError
 from regrow import atomic, report_plots
+from regrow.alarms import ALARMS, Alarms, readings
 from regrow.comparison import Comparison
+from regrow.gate import Verdict
 from regrow.manifest import Manifest
 from regrow.report import Control, Report, Round, eval_row, read_report, wilson_interval
 from regrow.report_html import write_html
@@ -40,7 +42,11 @@ def a_round(number, *, stages=("search", "evaluate"), quality=QUALITY):
         "best_of_n": eval_row("best_of_n", "checker", 610.0, [1.0, 1.0, 0.0, 0.0]),
     }
     seconds = {stage: 1.5 + number for stage in stages}
-    control = Control("controls/rest_em/round-1/policy", 990, seconds, {"greedy": rows["best_of_n"]})
+    kept = Verdict("prm", is_kept=True, test=None)
+    refused = Verdict(
+        "policy", is_kept=False, test=Comparison("policy", "old", -0.1, -0.2, -0.05, 0.004, 150), new=0.2, old=0.3
+    )
+    control = Control("controls/rest_em/round-1/policy", 990, seconds, {"greedy": rows["best_of_n"]}, 30, (refused,))
     return Round(
         number,
         f"round-{number}/policy",
@@ -52,6 +58,9 @@ def a_round(number, *, stages=("search", "evaluate"), quality=QUALITY):
         quality and quality | {"auroc": 0.87},
         {"rest_em": control} if number else {},
         (Comparison("search", "best_of_n", 0.25, -0.1, 0.6, 0.391, 4),),
+        500 * number,
+        (refused, kept) if number else (),
+        readings(Alarms(), dict.fromkeys(ALARMS, 0.25 + 0.125 * number), {}, dict.fromkeys(ALARMS, 0.25)),
     )
 
 
@@ -69,7 +78,9 @@ def test_the_object_has_the_keys_of_the_contract_in_order(report):
     assert list(data) == ["schema", "command", "commit", "config", "hardware", "seed", "rounds"]
     done = data["rounds"][1]
     models = ["round", "policy", "prm", "tokens_generated", "seconds", "eval", "prm_eval", "prm_exact_eval"]
-    assert list(done) == [*models, "controls", "comparisons"]
+    assert list(done) == [*models, "controls", "comparisons", "gate_tokens", "verdicts", "alarms"]
+    assert list(done["verdicts"][0]) == ["of", "is_kept", "test", "new", "old"]
+    assert list(done["alarms"][0]) == ["name", "figure", "value", "threshold", "rang"]
     row = ["strategy", "selected_by", "tokens_per_problem", "accuracy", "low", "high", "n"]
     assert {name: list(cell) for name, cell in done["eval"].items()} == dict.fromkeys(
         ("greedy", "sample", "search", "best_of_n"), row
@@ -98,7 +109,8 @@ def drop_accuracy(data):
         (lambda data: data["rounds"][0].update(extra=1), r"rounds\[0\]\.extra is unknown"),
         (lambda data: data.update(seed="3"), "seed is '3', expected int"),
         (lambda data: data.update(seed=True), "seed is True, expected int"),
-        (lambda data: data.update(schema=1), "schema is 1, expected 2"),
+        (lambda data: data.update(schema=2), "schema is 2, expected 3"),
+        (lambda data: data.update(schema="3"), "schema is '3', expected 3"),
         (lambda data: data.update(rounds={}), r"rounds is \{\}, expected list"),
         (
             lambda data: data["rounds"][1]["prm_eval"].update(auroc=float("nan")),
@@ -182,6 +194,37 @@ def test_the_page_shows_the_figures_of_the_report(html):
     assert f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}" in text
     for value in ("0.810", "0.200", "0.400", "0.500", "0.550", "1,830", "0.870", "0.600", "0.150"):
         assert value in text
+
+
+def test_a_report_of_an_older_schema_is_refused_as_such_before_its_keys_are(report, tmp_path):
+    data = report.as_dict() | {"schema": 2}
+    del data["rounds"][0]["alarms"]
+    atomic.write_json(tmp_path / "report.json", data)
+    with pytest.raises(InputError, match=r"report\.json\.schema is 2, expected 3"):
+        read_report(tmp_path / "report.json")
+
+
+def test_the_page_shows_verdicts_and_alarms_and_in_a_line_each_what_went_wrong(report, html):
+    text = Page(html).text
+    assert "Round 1: the new policy is refused; round-1/policy stays." in text
+    assert "Round 1: the new policy is refused; controls/rest_em/round-1/policy stays." in text
+    assert "too few problems tell" in text
+    for expected in ("-0.100", "-0.200 to -0.050", "0.375", "500 more by their gates"):
+        assert expected in text
+    assert "Round 1, length: solutions have grown or shrunk." not in text
+    assert "Round 1, repetition: the policy falls into loops." in text
+    rung = sum(one.rang for done in report.rounds for one in done.alarms)
+    assert text.count(" rings ") - text.count("rings above") == rung > 0
+
+
+def test_a_run_whose_gates_were_open_has_no_section_of_gates(report, tmp_path):
+    data = report.as_dict()
+    for done in (data["rounds"][1], data["rounds"][1]["controls"]["rest_em"]):
+        done |= {"verdicts": [], "gate_tokens": 0}
+    write_html(data, tmp_path / "report.html")
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "Gates" not in text
+    assert "by their gates" not in text
 
 
 def test_the_page_loads_nothing_from_anywhere(html):

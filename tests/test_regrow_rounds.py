@@ -36,6 +36,7 @@ TINY = [
     "round.budget.tokens=100",
     "round.controls=[base_only,rest_em]",
     "prm.yardstick=true",
+    "gate.problems=30",
     "evaluate.problems=16",
     "evaluate.drawn=12",
     "evaluate.diagnosis=true",
@@ -77,7 +78,7 @@ def test_the_loop_closes_and_reports_every_round_by_the_contract(run):
         assert row.prm_exact_eval is not None
         assert row.prm_eval.n > 0
     assert report.rounds[0].tokens_generated == 0
-    assert set(report.rounds[2].seconds) == {"search", "verify", "policy", "prm", "evaluate"}
+    assert set(report.rounds[2].seconds) == {"search", "verify", "policy", "prm", "gate", "evaluate"}
     assert "plotly" in (run / "report.html").read_text()
 
 
@@ -87,7 +88,7 @@ def test_the_controls_learn_as_long_from_the_same_base_by_other_teachers(run):
         for name in ("", "controls/rest_em", "controls/base_only")
     }
     assert len({one["steps"] for one in result.values()}) == 1
-    assert result["controls/base_only"]["traces"] == 0 < result["controls/rest_em"]["traces"]
+    assert result["controls/base_only"]["lessons"] == 0 < result["controls/rest_em"]["lessons"]
     first, last = read_report(run / "report.json").rounds[1:]
     assert first.controls["base_only"].tokens_generated == 0
     assert first.controls["rest_em"].tokens_generated == pytest.approx(first.tokens_generated, rel=0.3)
@@ -102,7 +103,7 @@ def test_every_round_has_problems_of_its_own_and_learns_from_all_so_far(run):
     rounds = [{tree.tree.problem.question for tree in read_trees(run / f"round-{n}/traces")} for n in (1, 2)]
     assert len(rounds[0]) == len(rounds[1]) == 24
     assert not rounds[0] & rounds[1]
-    traces = [json.loads((run / f"round-{n}/policy/stage.json").read_text())["result"]["traces"] for n in (1, 2)]
+    traces = [json.loads((run / f"round-{n}/policy/stage.json").read_text())["result"]["lessons"] for n in (1, 2)]
     assert traces[1] > traces[0] > 0
 
 
@@ -110,10 +111,31 @@ def test_the_traces_taught_both_models_something(run):
     results = {
         name: json.loads((run / "round-1" / name / "stage.json").read_text())["result"] for name in ("policy", "prm")
     }
-    assert results["policy"]["traces"] > 0
+    assert results["policy"]["lessons"] > 0
     assert results["prm"]["states"] > 0
     weights = [(run / f"round-{n}" / "policy" / "model.safetensors").read_bytes() for n in (0, 1)]
     assert weights[0] != weights[1]
+
+
+def test_a_gate_tries_each_line_that_learns_from_its_own_traces(run):
+    first = read_report(run / "report.json").rounds[1]
+    assert [one.of for one in first.verdicts] == ["policy", "prm"]
+    assert [one.of for one in first.controls["rest_em"].verdicts] == ["policy"]
+    assert first.controls["base_only"].verdicts == ()
+    for row, line in ((first, ""), (first.controls["rest_em"], "controls/rest_em/")):
+        trees = [one for side in ("new", "old") for one in read_trees(run / line / "round-1/gate" / side)]
+        assert row.gate_tokens == sum(one.tree.spent.tokens_generated for one in trees)
+        assert not any(one.gold or one.outcomes for one in trees), "a verdict on a validation problem invites learning"
+
+
+def test_alarms_may_be_set_anew_when_a_run_goes_on(run, cache, tmp_path, capsys):
+    folder = tmp_path / "again"
+    shutil.copytree(run, folder)
+    assert main(["train", *TINY, f"run.dir={folder}", f"cache={cache}", "alarms.unsolved=0"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "alarm:" in line]
+    assert said[0].startswith("round 1, alarm: unsolved is ")
+    rung = {one.name for one in read_report(folder / "report.json").rounds[1].alarms if one.rang}
+    assert "unsolved" in rung
 
 
 def test_search_saw_no_gold_answer_and_verification_did(run):
@@ -150,6 +172,7 @@ def test_the_same_seed_gives_the_same_report_and_another_seed_another(run, cache
         "round-0/.evaluate.scratch/search/journal.txt",
         "round-1/.search.scratch/journal.txt",
         "round-1/traces/stage.json",
+        "round-1/.gate.scratch/old/journal.txt",
         "round-2/.evaluate.scratch/plain/journal.txt",
     ],
 )

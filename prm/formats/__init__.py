@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from transformers import PreTrainedConfig
 
 from mcts.errors import InputError
+from prm.checkpoint import read_config
 from prm.formats.format import Format
 from prm.formats.math_shepherd import MathShepherd
 from prm.formats.qwen_prm import QwenPrm
@@ -40,3 +43,18 @@ def format_of(name: str | None, config: PreTrainedConfig) -> Format:
     if not FORMATS[name].fits(config):
         raise InputError(f"{where}, expected a checkpoint of the format {name}")
     return FORMATS[name]
+
+
+def trainable_format(name: str | None, path: Path) -> Format:
+    """The format of the checkpoint in `path`, as `format_of` finds it.
+
+    Raises:
+        InputError: It cannot be found, or what is trained could not be written as it was read.
+    """
+    config = read_config(path)
+    how = format_of(name, config)
+    if not how.is_trainable:
+        holds = ", ".join(config.architectures or ["no architecture"])
+        known = ", ".join(name for name, one in FORMATS.items() if one.is_trainable)
+        raise InputError(f"{path}: holds {holds}, which is only read, expected a format that is trained: {known}")
+    return how

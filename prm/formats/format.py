@@ -28,7 +28,12 @@ class Format(Protocol):
     All are causal: one logit at some token of each step, and an activation. All heads but one are linear in the last
     hidden state: a softmax of two is the sigmoid of their difference, and that of two tokens' logits is so in the
     difference of their rows of the unembedding.
+
+    Attributes:
+        is_trainable: Whether a trained model is written as it was read: by a class of transformers' own, or ours.
     """
+
+    is_trainable: bool
 
     def is_told_by(self, config: PreTrainedConfig) -> bool:
         """Whether config.json alone tells that a checkpoint is of this format."""
@@ -63,6 +68,8 @@ class PublishedModel(StepModel):
 
 class Published(ABC):
     """What the formats of others have in common: a head that gives a probability."""
+
+    is_trainable = False
 
     @abstractmethod
     def is_told_by(self, config: PreTrainedConfig) -> bool:

@@ -13,6 +13,8 @@ from prm.model import StepModel, encoder_of, is_described_by, load, section_of
 class Regrow:
     """A value model as `prm.model.create` and `prm.train` write it."""
 
+    is_trainable = True
+
     def is_told_by(self, config: PreTrainedConfig) -> bool:
         """By its section."""
         return is_described_by(config)

@@ -22,6 +22,8 @@ SEPARATOR = "\n"
 class Trl(Published):
     """The value is the softmax of the second label."""
 
+    is_trainable = True
+
     def is_told_by(self, config: PreTrainedConfig) -> bool:
         """By two labels of tokens."""
         return architecture_of(config).endswith("ForTokenClassification") and config.num_labels == 2

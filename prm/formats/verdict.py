@@ -18,10 +18,14 @@ GOOD, BAD = "+", "-"
 class PlusMinus(Published):
     """The value is the softmax of `+` over both, read off a causal language model.
 
+    Cross-entropy of the two words' logits where a step is read is binary cross-entropy of their margin, so training
+    changes what the model would say there and asks for nothing else.
+
     Attributes:
         words: The published tokenizer's.
     """
 
+    is_trainable = True
     words: Words
 
     def is_told_by(self, config: PreTrainedConfig) -> bool:

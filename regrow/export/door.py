@@ -11,7 +11,7 @@ from pathlib import Path
 from mcts.errors import InputError
 from regrow import atomic
 from regrow.build import prompt_of
-from regrow.config import LABELS, Config, ExportConfig
+from regrow.config import Config, ExportConfig
 from regrow.export.card import is_export, write_card
 from regrow.export.formats import FORMATS, Format
 from regrow.export.hub import push
@@ -19,6 +19,7 @@ from regrow.export.recipe import Recipe
 from regrow.export.rows import Row, schema_of
 from regrow.export.shards import write_shards
 from regrow.export.source import one_a_problem, stores, verified_trees, written
+from regrow.selection import NODE_LABELS
 
 
 def export(config: Config) -> None:
@@ -102,7 +103,7 @@ def _writable(out: Path) -> Iterator[None]:
 
 
 def _check(settings: ExportConfig) -> None:
-    for key, chosen, known in (("format", settings.format, FORMATS), ("labels", settings.labels, LABELS)):
+    for key, chosen, known in (("format", settings.format, FORMATS), ("labels", settings.labels, NODE_LABELS)):
         if chosen not in known:
             raise InputError(f"config export.{key}={chosen or 'null'}: expected one of {', '.join(known)}")
     if not re.fullmatch(r"\w+(\.\w+)*", settings.split):

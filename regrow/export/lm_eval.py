@@ -15,7 +15,7 @@ from mcts.types import Outcome
 from regrow import atomic, provenance
 from regrow.export.recipe import Recipe
 from regrow.export.rows import Row
-from regrow.export.solutions import way
+from regrow.solutions import way
 from regrow.verified import VerifiedTree
 
 METRIC, FILTER = "exact_match", "none"

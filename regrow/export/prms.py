@@ -12,7 +12,7 @@ from prm.formats.math_shepherd import TAG
 from prm.formats.verdict import BAD, GOOD
 from regrow.export.recipe import Recipe
 from regrow.export.rows import Row
-from regrow.export.solutions import Solution, is_good, siblings, solutions, text_of
+from regrow.solutions import Solution, is_good, siblings, text_of
 from regrow.verified import VerifiedTree
 
 LABELER = "regrow"
@@ -84,7 +84,7 @@ def prm800k(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]
 
 
 def _both(verified: VerifiedTree, recipe: Recipe) -> Iterator[Solution]:
-    for group in solutions(verified, recipe):
+    for group in recipe.solutions(verified):
         yield from group
 
 

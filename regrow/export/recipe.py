@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policy.prompts import PromptFormat
+from regrow.solutions import Solution, StepPair, solutions, step_pairs
+from regrow.verified import VerifiedTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,13 @@ class Recipe:
     split: str = "train"
     date: float = 0.0
     seed: int = 0
+
+    def solutions(self, verified: VerifiedTree) -> tuple[list[Solution], list[Solution]]:
+        """The correct solutions of a tree and the wrong ones, as many as are wanted."""
+        return solutions(verified, per_problem=self.per_problem, seed=self.seed)
+
+    def step_pairs(self, verified: VerifiedTree) -> list[StepPair]:
+        """The best step and the worst at states of a tree, as many as are wanted."""
+        return step_pairs(
+            verified, labels=self.labels, margin=self.margin, per_problem=self.per_problem, seed=self.seed
+        )

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mcts.tree import SearchTree
 from regrow.export.recipe import Recipe
 from regrow.export.rows import Row, Speech
-from regrow.export.solutions import StepPair, is_good, solutions, step_pairs, values
+from regrow.solutions import StepPair, is_end, is_good, text_of, values, way
 from regrow.verified import VerifiedTree
 
 
 def sft(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
     """`prompt` and `completion`: a correct solution."""
     problem = verified.tree.problem
-    for one in solutions(verified, recipe)[0]:
+    for one in recipe.solutions(verified)[0]:
         yield {
             "prompt": _asked(recipe, problem.question),
             "completion": _replied(recipe, one.texts),
@@ -27,7 +28,7 @@ def sft(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
 def sft_messages(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
     """`messages`: a correct solution as a chat, however our policy is asked."""
     problem = verified.tree.problem
-    for one in solutions(verified, recipe)[0]:
+    for one in recipe.solutions(verified)[0]:
         reply = {"role": "assistant", "content": recipe.prompt.delimiter.join(one.texts)}
         yield {"messages": [*recipe.prompt.messages(problem.question), reply], "problem_id": problem.id}
 
@@ -35,7 +36,7 @@ def sft_messages(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator
 def preference(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
     """`prompt`, `chosen` and `rejected`: a correct solution and a wrong one; each stands in one pair."""
     problem = verified.tree.problem
-    for correct, wrong in zip(*solutions(verified, recipe), strict=False):
+    for correct, wrong in zip(*recipe.solutions(verified), strict=False):
         yield {
             "prompt": _asked(recipe, problem.question),
             "chosen": _replied(recipe, correct.texts),
@@ -51,14 +52,14 @@ def step_preference(verified: VerifiedTree, recipe: Recipe, index: int) -> Itera
     turn; their log-probabilities cancel in the difference that is learned from.
     """
     problem = verified.tree.problem
-    for pair in step_pairs(verified, recipe):
-        yield _step_row(recipe, problem.question, pair) | {"problem_id": problem.id}
+    for pair in recipe.step_pairs(verified):
+        yield _step_row(recipe, verified.tree, pair) | {"problem_id": problem.id}
 
 
 def kto(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
     """`prompt`, `completion` and `label`: a solution, and whether it is correct."""
     problem = verified.tree.problem
-    for group in solutions(verified, recipe):
+    for group in recipe.solutions(verified):
         for one in group:
             yield {
                 "prompt": _asked(recipe, problem.question),
@@ -74,13 +75,13 @@ def stepwise(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row
     TRL makes integers of labels, so that 0.7 would become 0: labels are good or bad, values stand beside them.
     """
     problem = verified.tree.problem
-    for group in solutions(verified, recipe):
+    for group in recipe.solutions(verified):
         for one in group:
             yield {
                 "prompt": problem.question,
                 "completions": list(one.texts),
                 "labels": is_good(verified, one.nodes),
-                "values": values(verified, one.nodes, recipe),
+                "values": values(verified, one.nodes, recipe.labels),
                 "problem_id": problem.id,
             }
 
@@ -94,20 +95,15 @@ def _replied(recipe: Recipe, texts: Sequence[str]) -> Speech:
     return [{"role": "assistant", "content": reply}] if recipe.prompt.chat else reply
 
 
-def _step_row(recipe: Recipe, question: str, pair: StepPair) -> Row:
-    asked, delimiter = _asked(recipe, question), recipe.prompt.delimiter
-    if isinstance(asked, str):
-        chosen, rejected = (
-            text + ("" if is_end else delimiter)
-            for text, is_end in zip((pair.chosen, pair.rejected), pair.ends, strict=True)
-        )
-        return {
-            "prompt": asked + "".join(text + delimiter for text in pair.before),
-            "chosen": chosen,
-            "rejected": rejected,
-        }
-    return {
-        "prompt": asked,
-        "chosen": _replied(recipe, (*pair.before, pair.chosen)),
-        "rejected": _replied(recipe, (*pair.before, pair.rejected)),
-    }
+def _step_row(recipe: Recipe, tree: SearchTree, pair: StepPair) -> Row:
+    asked, delimiter = _asked(recipe, tree.problem.question), recipe.prompt.delimiter
+    before = way(tree, int(tree.parent[pair.chosen]), is_correct=False).texts
+
+    def worded(node: int) -> Speech:
+        text = text_of(tree, node)
+        if not isinstance(asked, str):
+            return _replied(recipe, (*before, text))
+        return text + ("" if is_end(tree, node) else delimiter)
+
+    told = asked + "".join(text + delimiter for text in before) if isinstance(asked, str) else asked
+    return {"prompt": told, "chosen": worded(pair.chosen), "rejected": worded(pair.rejected)}
