@@ -16,6 +16,7 @@ from mcts.aggregate import aggregated
 from mcts.forest import Forest
 from mcts.journal import Recorder, digest_of
 from mcts.lane import Lane, Waiting, poll
+from mcts.panel import NOBODY, Panel
 from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
@@ -42,10 +43,7 @@ class Scheduler:
 
     Args:
         scorer: None searches without values (every value is NaN).
-        critic: Says of a state whether it is finished, at values of `IS_FINISHED` and above; None never does.
-        prm: Values steps where the scorer is a value function.
-        orm: Values finished solutions.
-        fast: A smaller policy for rollouts; None has the policy do them.
+        panel: Who else may be asked.
         checker: The task's checker, where searches may see verdicts.
         max_depth: Steps after which a branch is closed.
         max_tokens: Limit per continuation.
@@ -61,10 +59,7 @@ class Scheduler:
         policy: Policy,
         scorer: StepScorer | None,
         *,
-        critic: StepScorer | None = None,
-        prm: StepScorer | None = None,
-        orm: StepScorer | None = None,
-        fast: Policy | None = None,
+        panel: Panel = NOBODY,
         checker: Checker | None = None,
         max_depth: int = 16,
         max_tokens: int = 256,
@@ -73,9 +68,9 @@ class Scheduler:
     ) -> None:
         if trees_at_once < 1:
             raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")
-        scorers = {Role.SCORER: scorer, Role.PRM: prm, Role.ORM: orm, Role.CRITIC: critic}
-        lanes = {role: Lane(engine) for role, engine in scorers.items() if engine is not None}
-        self._lanes = lanes | {Role.POLICY: Lane(policy)} | ({Role.FAST: Lane(fast)} if fast else {})
+        self._lanes = {role: Lane(engine) for role, engine in panel.engines()} | {Role.POLICY: Lane(policy)}
+        if scorer is not None:
+            self._lanes[Role.SCORER] = Lane(scorer)
         self._forest = Forest(max_depth=max_depth, checker=checker)
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once

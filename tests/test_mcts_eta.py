@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mcts.budget import Budget
 from mcts.options import EndRule, Likeness, Merging
+from mcts.panel import Panel
 from mcts.scheduler import Scheduler
 from mcts.search import EtaMcts
 from mcts.tree import SearchTree
@@ -19,11 +20,9 @@ from mcts.walk import Query
 from mcts.widening import Widening
 
 
-def grow(search: EtaMcts, policy: ScriptedPolicy, simulations: int, **engines: Any) -> SearchTree:
-    scorer = engines.pop("scorer", None)
-    (tree,) = Scheduler(policy, scorer, **engines).run(
-        [Query(Problem("p", "q"), search, Budget(simulations=simulations), 3)]
-    )
+def grow(search: EtaMcts, policy: ScriptedPolicy, simulations: int, scorer: Any = None, **panel: Any) -> SearchTree:
+    scheduler = Scheduler(policy, scorer, panel=Panel(**panel))
+    (tree,) = scheduler.run([Query(Problem("p", "q"), search, Budget(simulations=simulations), 3)])
     return tree
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mcts.budget import Budget
 from mcts.forest import Forest, Tree
 from mcts.options import EndRule, Likeness, Merging
+from mcts.panel import Panel
 from mcts.ports import Checker
 from mcts.requests import Draw, Simulation
 from mcts.scheduler import Scheduler
@@ -137,7 +138,7 @@ def grow(
     others: dict[str, Any] | None = None,
     **budget: Any,
 ) -> SearchTree:
-    scheduler = Scheduler(policy, scorer, checker=checker, max_depth=max_depth, **(others or {}))
+    scheduler = Scheduler(policy, scorer, checker=checker, max_depth=max_depth, panel=Panel(**(others or {})))
     (tree,) = scheduler.run([Query(PROBLEM, search, Budget(**budget), seed)])
     return tree
 
