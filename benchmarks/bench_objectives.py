@@ -43,6 +43,9 @@ STEPS = {"countdown": {"traces": 1200, "pairs": 400}, "arithmetic": {"traces": 2
 TRACES = ("supervised", "rest_em", "laser", "hindsight")
 """Objectives that learn traces; all others learn pairs or verdicts."""
 
+GENTLE = ["objective.beta=1", "objective.rate=0.1"]
+"""Settings of these others beside their defaults: the table of `--tune` says why."""
+
 BUDGET = {"countdown": 300, "arithmetic": 150}
 """Tokens a problem that a round's search may generate; those of an objective's own samples are taken off."""
 
@@ -56,10 +59,11 @@ SHARED_FIRST = ("round-0", "round-1/search", "round-1/traces", "round-1/prm")
 
 TUNED = {
     "dpo": [
-        [f"objective.rate={rate}", f"objective.likelihood={share}"] for rate in (0.03, 0.1, 0.3) for share in (0, 1)
+        [f"objective.beta={beta}", f"objective.rate={rate}", f"objective.likelihood={share}"]
+        for beta, rate, share in ((0.1, 0.1, 0), (0.1, 0.1, 1), (0.1, 0.3, 0), (1, 0.1, 0), (1, 0.3, 1), (1, 1, 1))
     ],
-    "step_dpo": [[f"objective.rate={rate}"] for rate in (0.03, 0.1, 0.3)],
-    "kto": [[f"objective.rate={rate}"] for rate in (0.03, 0.1, 0.3)],
+    "step_dpo": [[f"objective.beta={beta}", f"objective.rate={rate}"] for beta, rate in ((0.1, 0.3), (1, 0.1))],
+    "kto": [[f"objective.beta={beta}", f"objective.rate={rate}"] for beta, rate in ((0.1, 0.1), (1, 0.1), (1, 0.03))],
 }
 """Objective -> variants of its settings."""
 
@@ -95,14 +99,20 @@ def steps(task: str, objective: str) -> str:
     return f"policy.train.max_steps={STEPS[task]['traces' if objective in TRACES else 'pairs']}"
 
 
+def gentle(objective: str) -> list[str]:
+    """An objective's settings beside its own defaults."""
+    return [] if objective in TRACES else GENTLE
+
+
 def first(args: argparse.Namespace, task: str, objective: str, *settings: str) -> Plan:
     """One round of an objective; all but the baseline's begin with the baseline's stages."""
     overrides = [*TASKS[task], *seeded(args.seeds[0]), *VALIDATION, steps(task, objective), *args.set]
     source = args.runs / f"first-{task}-{BASELINE}"
     if objective == BASELINE:
         return Plan(source, [*overrides, CONTROLS])
-    folder = args.runs / "-".join(["first", task, objective, *(setting.rpartition(".")[2] for setting in settings)])
-    own = [f"objective={objective}", *settings, "round.controls=[]"]
+    variant = [setting.partition(".")[2].replace("=", "-") for setting in settings]
+    folder = args.runs / "-".join(["first", task, objective, *variant])
+    own = [f"objective={objective}", *gentle(objective), *settings, "round.controls=[]"]
     return Plan(folder, [*overrides, *own], (source, SHARED_FIRST))
 
 
@@ -112,7 +122,12 @@ def longer(args: argparse.Namespace, task: str, objective: str, seed: int) -> Pl
     tokens = round(budget * search_share(args.runs / f"first-{task}-{objective}"))
     folder = args.runs / f"rounds-{task}-{objective}-{seed}"
     overrides = [*TASKS[task], *seeded(seed), *MEASURED, steps(task, objective), *args.set]
-    overrides += [f"objective={objective}", f"round.count={args.rounds}", f"round.budget.tokens={tokens}"]
+    overrides += [
+        f"objective={objective}",
+        *gentle(objective),
+        f"round.count={args.rounds}",
+        f"round.budget.tokens={tokens}",
+    ]
     if objective == BASELINE:
         return Plan(folder, [*overrides, CONTROLS])
     stages = SHARED_FIRST if tokens == budget else ("round-0",)

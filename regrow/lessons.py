@@ -49,7 +49,8 @@ def material_of(
         scorer_of=partial(scorer_of, it.config),
         aggregate=it.strategy.aggregate,
         policy=models.policy,
-        before=before.policy if before else None,
+        # Where a gate kept the old policy, it is both: it has nothing to say against itself.
+        before=before.policy if before and before.policy != models.policy else None,
         prm=prm,
         prm_before=models.prm,
     )

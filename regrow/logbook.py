@@ -103,7 +103,8 @@ def _wandb(folder: Path, settings: Mapping[str, Any]) -> Iterator[Write]:
             import wandb
 
             folder.mkdir(parents=True, exist_ok=True)
-            with wandb.init(project="regrow", name=folder.parent.name, dir=str(folder), config=dict(settings)) as run:
+            name, anew = folder.parent.name, "create_new"  # not the run that a training may have left open
+            with wandb.init(project="regrow", name=name, dir=str(folder), config=dict(settings), reinit=anew) as run:
                 for number, figures in rounds.items():
                     run.log(dict(figures), step=number)
 

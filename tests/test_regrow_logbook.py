@@ -134,6 +134,7 @@ def test_weights_and_biases_stays_offline_unless_the_environment_says_otherwise(
         log([a_round(0), a_round(1)])
         assert weights_and_biases == [], "a training's own run may be open meanwhile"
     settings, *rounds = weights_and_biases
+    assert settings.pop("reinit") == "create_new"
     assert settings == {"project": "regrow", "name": "mine", "dir": str(tmp_path / "mine/logs"), "config": {"seed": 1}}
     assert rounds == [(0, 10.0), (1, 10.0), "finished"]
     assert logbook.os.environ["WANDB_MODE"] == (mode or "offline")
