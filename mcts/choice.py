@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from mcts import kernels
-from mcts.tree import NO_NODE, Flag, SearchTree
+from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 
 
 class Choice(StrEnum):
@@ -19,6 +19,8 @@ class Choice(StrEnum):
     * `threshold`: the first with a value of `THRESHOLD` or more, else the best (ReST-MCTS*, inference).
     * `majority`: the answer that was drawn most often (self-consistency, arXiv 2203.11171).
     * `weighted`: the answer of the greatest sum of values over its draws (weighted best-of-N; ReST-MCTS*, evaluation).
+    * `mean`: the highest mean of what was backed up (AlphaLLM's best leaf).
+    * `descent`: from the root on, the child of the highest mean, as long as a solution lies beneath (AlphaLLM's path).
     * `vote`: the answer of the greatest sum of the policy's probability times the value. Counts of draws tell where a
       search went; probabilities do not.
     """
@@ -27,6 +29,8 @@ class Choice(StrEnum):
     THRESHOLD = "threshold"
     MAJORITY = "majority"
     WEIGHTED = "weighted"
+    MEAN = "mean"
+    DESCENT = "descent"
     VOTE = "vote"
 
 
@@ -44,7 +48,29 @@ def choose(tree: SearchTree, how: Choice, answers: Answers) -> int:
     if how is Choice.THRESHOLD:
         passing = [int(node) for node in tree.finals() if tree.value[node] >= THRESHOLD]
         return passing[0] if passing else tree.answer
+    if how in {Choice.MEAN, Choice.DESCENT}:
+        return _by_mean(tree, descends=how is Choice.DESCENT)
     return agreed(answers, weigh(tree, how, [node for node, answer in answers.items() if answer is not None]))
+
+
+def _by_mean(tree: SearchTree, *, descends: bool) -> int:
+    """The solution of the highest mean, or the one that a walk along the highest means comes to."""
+    finals = [int(node) for node in tree.finals()]
+    means = tree.value_sum / np.maximum(1, tree.visits)
+
+    def rank(node: int) -> tuple[float, int]:
+        return float(means[node]), -node
+
+    if not finals or not descends:
+        return max(finals, key=rank, default=NO_NODE)
+    promising = set(finals)
+    for node in finals:
+        while (node := int(tree.parent[node])) != NO_NODE:
+            promising.add(node)
+    node = ROOT
+    while node not in finals:
+        node = max((int(child) for child in np.flatnonzero(tree.parent == node) if int(child) in promising), key=rank)
+    return node
 
 
 def agreed(answers: Answers, weights: Mapping[int, float]) -> int:

@@ -94,6 +94,24 @@ class Forest:
         """Continuations grown at `node`, duplicates included."""
         return int(self._draws[node])
 
+    def depth(self, node: int) -> int:
+        """Steps from the root to `node`."""
+        return int(self.nodes[node]["depth"])
+
+    def children(self, node: int) -> list[int]:
+        """The children of `node`, in order of creation."""
+        found, child = [], int(self.nodes[node]["first_child"])
+        while child != NO_NODE:
+            found.append(child)
+            child = int(self.nodes[child]["next_sibling"])
+        return found
+
+    def step(self, node: int) -> Step:
+        """The step that leads to `node`, which is no root."""
+        step = self._steps[node]
+        assert step is not None
+        return step
+
     def parent(self, node: int) -> int:
         """The node that `node` continues; `NO_NODE` for a root."""
         return int(self._parent[node])
@@ -166,10 +184,10 @@ class Forest:
         """Let `node` count as a finished solution."""
         self._flags[node] |= FINAL | CLOSED | EXPANDED
 
-    def revalue(self, node: int, value: float) -> None:
-        """Set the value of `node` and count a visit."""
+    def revalue(self, node: int, value: float, *, counts: bool = True) -> None:
+        """Set the value of `node` and, if it `counts`, count a visit."""
         self._value[node] = value
-        self.nodes[node]["visits"] += 1
+        self.nodes[node]["visits"] += counts
 
     def check(self, tree: Tree, node: int) -> bool | None:
         """Ask the checker about the solution that ends at `node`; None where there is none, or it has not ended."""

@@ -23,6 +23,7 @@ from mcts.requests import (
     Revalue,
     SelectPrefix,
     SelectPuct,
+    SelectUcb,
     SelectUct,
     TreeRequest,
     Widen,
@@ -49,6 +50,8 @@ def _perform_alike(forest: Forest, key: object, trees: list[Tree], requests: lis
         case SelectUct():
             bound = (key.exploration, key.log_factor, key.unvisited_bonus)
             yield from _select(forest, kernels.select_uct, trees, bound, hold=False)
+        case SelectUcb():
+            yield from _select(forest, kernels.select_ucb, trees, (key.exploration, key.log_factor), hold=False)
         case SelectPuct():
             score = (key.c_init, key.c_base, key.unvisited_value)
             yield from _select(forest, kernels.select_puct, trees, score, hold=key.hold)
@@ -87,11 +90,13 @@ def _back_up(forest: Forest, kind: object, trees: list[Tree], requests: Sequence
 
 def _widen(forest: Forest, widening: Widening, requests: Sequence[Any]) -> None:
     leaves = np.asarray([request.leaf for request in requests], np.int32)
-    where = forest.nodes, forest.ledger, leaves, widening.scale
+    where, bounds = (forest.nodes, forest.ledger, leaves, widening.scale), widening.bounds
     if widening.growth == Growth.PROGRESSIVE:
-        kernels.widen_by_visits(*where, widening.power, widening.most)
+        kernels.widen_by_visits(*where, widening.power, *bounds)
     elif widening.growth == Growth.IMPORTANCE:
-        kernels.widen_by_importance(*where, widening.most)
+        kernels.widen_by_importance(*where, *bounds)
+    elif widening.growth == Growth.SPREAD:
+        kernels.widen_by_spread(*where, *bounds)
 
 
 def _perform_one(forest: Forest, tree: Tree, request: TreeRequest) -> object:
@@ -104,8 +109,8 @@ def _perform_one(forest: Forest, tree: Tree, request: TreeRequest) -> object:
             forest.expand(tree, node)
         case Finish(node):
             forest.finish(node)
-        case Revalue(node, value):
-            forest.revalue(node, value)
+        case Revalue(node, value, counts):
+            forest.revalue(node, value, counts=counts)
     return None
 
 
@@ -131,7 +136,7 @@ def _select_prefix(forest: Forest, index: SelectPrefix, trees: list[Tree]) -> li
 def _setting_of(request: TreeRequest) -> object:
     """What requests have in common that one compiled call may answer."""
     match request:
-        case SelectUct() | SelectPuct() | SelectPrefix():
+        case SelectUct() | SelectUcb() | SelectPuct() | SelectPrefix():
             return request
         case Widen():
             return request.widening

@@ -10,27 +10,37 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from mcts.types import Proposal, Step, Until
+from mcts.types import Proposal, Role, Step, Until
 from mcts.widening import Widening
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Draw `width` continuations at `node` (and `beyond`, steps that are not in the tree). Reply: `Proposal`."""
+    """Draw `width` continuations at `node` (and `beyond`, steps that are not in the tree). Reply: `Proposal`.
+
+    Attributes:
+        by: `Role.POLICY`, or `Role.FAST`, which is the policy where there is no other.
+    """
 
     node: int
     width: int
     until: Until
     temperature: float
     beyond: tuple[Step, ...] = ()
+    by: Role = Role.POLICY
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Score every prefix on the way to `node` in one pass; nodes without a value get theirs. Reply: float, the last."""
+    """Score every prefix on the way to `node` in one pass. Reply: float, the last; NaN without such a scorer.
+
+    Attributes:
+        by: `Role.SCORER`, from which nodes without a value get theirs; `Role.PRM` or `Role.ORM`, which only tell.
+    """
 
     node: int
     beyond: tuple[Step, ...] = ()
+    by: Role = Role.SCORER
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,14 @@ class SelectUct:
     exploration: float
     log_factor: float
     unvisited_bonus: float
+
+
+@dataclass(frozen=True, slots=True)
+class SelectUcb:
+    """Walk to an unexpanded node by UCB over mean values. Reply: node, or `NO_NODE` where every branch is closed."""
+
+    exploration: float
+    log_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +147,11 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Revalue:
-    """Set the value of `node` and count a visit. Reply: None."""
+    """Set the value of `node` and, if it `counts`, count a visit. Reply: None."""
 
     node: int
     value: float
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +201,7 @@ class Widen:
 
 
 EngineRequest = Draw | Value | Critique
-Select = SelectUct | SelectPuct | SelectPrefix
+Select = SelectUct | SelectUcb | SelectPuct | SelectPrefix
 Backup = Credit | BackupChildMean | BackupMean | BackupMax | Release
 TreeRequest = Grow | Check | Select | Expand | Finish | Revalue | Backup | Widen
 Request = EngineRequest | TreeRequest

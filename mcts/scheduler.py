@@ -16,12 +16,13 @@ from mcts.aggregate import aggregated
 from mcts.forest import Forest
 from mcts.journal import Recorder, digest_of
 from mcts.lane import Lane, Waiting, poll
+from mcts.panel import NOBODY, Panel
 from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
 from mcts.seeds import seed_of
 from mcts.tree import SearchTree
-from mcts.types import Proposal, Propose, Score, Spent, Ticket, Values, tokens_in
+from mcts.types import Proposal, Propose, Role, Score, Spent, Ticket, Values, tokens_in
 from mcts.walk import Query, Walk
 
 ENGINE_REQUESTS = (Draw, Value, Critique)
@@ -42,7 +43,7 @@ class Scheduler:
 
     Args:
         scorer: None searches without values (every value is NaN).
-        critic: Says of a state whether it is finished, at values of `IS_FINISHED` and above; None never does.
+        panel: Who else may be asked.
         checker: The task's checker, where searches may see verdicts.
         max_depth: Steps after which a branch is closed.
         max_tokens: Limit per continuation.
@@ -58,7 +59,7 @@ class Scheduler:
         policy: Policy,
         scorer: StepScorer | None,
         *,
-        critic: StepScorer | None = None,
+        panel: Panel = NOBODY,
         checker: Checker | None = None,
         max_depth: int = 16,
         max_tokens: int = 256,
@@ -67,10 +68,9 @@ class Scheduler:
     ) -> None:
         if trees_at_once < 1:
             raise ValueError(f"trees_at_once: expected at least 1, got {trees_at_once}")
-        self._policy = Lane(policy)
-        self._scorer = None if scorer is None else Lane(scorer)
-        self._critic = None if critic is None else Lane(critic)
-        self._lanes = [lane for lane in (self._scorer, self._critic, self._policy) if lane is not None]
+        self._lanes = {role: Lane(engine) for role, engine in panel.engines()} | {Role.POLICY: Lane(policy)}
+        if scorer is not None:
+            self._lanes[Role.SCORER] = Lane(scorer)
         self._forest = Forest(max_depth=max_depth, checker=checker)
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once
@@ -192,15 +192,13 @@ class Scheduler:
         state = self._forest.state(walk.tree, request.node, request.beyond)
         if isinstance(request, Draw):
             seed = seed_of(walk.tree.seed, ticket.number, "draw")
-            drawn = 0 if request.beyond else self._forest.draws(request.node)
+            drawn = 0 if request.beyond or request.by is Role.FAST else self._forest.draws(request.node)
             draw = Propose(state, request.width, request.until, request.temperature, self._max_tokens, seed, drawn)
-            self._send(self._policy, ticket, draw, walk, i)
-            return
-        lane = self._critic if isinstance(request, Critique) else self._scorer
-        if lane is None:
-            walk.replies[i] = (math.nan,) * (len(state.steps) + 1)
+            self._send(self._lanes.get(request.by, self._lanes[Role.POLICY]), ticket, draw, walk, i)
+        elif (role := _role_of(request)) in self._lanes:
+            self._send(self._lanes[role], ticket, Score(state), walk, i)
         else:
-            self._send(lane, ticket, Score(state), walk, i)
+            walk.replies[i] = (math.nan,) * (len(state.steps) + 1)
 
     def _send(self, lane: Lane, ticket: Ticket, asked: Propose | Score, walk: Walk, i: int) -> None:
         """Answer from the journal if it holds the reply; else ask the engine."""
@@ -214,7 +212,7 @@ class Scheduler:
     def _poll(self) -> list[Walk]:
         """Take in replies; give back the walks that can go on."""
         complete: list[Walk] = []
-        for ticket, waiting, reply in poll(self._lanes):
+        for ticket, waiting, reply in poll(self._lanes.values()):
             waiting.walk.replies[waiting.index] = reply
             if self._journal is not None:
                 self._journal.append(ticket, waiting.digest, reply)
@@ -234,18 +232,16 @@ class Scheduler:
         match request:
             case Draw():
                 return self._commit_draw(walk, request, cast(Proposal, walk.replies[i]))
-            case Value() if self._scorer is None:
-                return math.nan
+            case Value() | Critique() if _role_of(request) not in self._lanes:
+                return False if isinstance(request, Critique) else math.nan
             case Value():
-                values = self._commit_values(walk, request, cast(Values, walk.replies[i]), "scorer")
+                values = self._commit_values(walk, request, cast(Values, walk.replies[i]))
                 read = aggregated(values, walk.query.aggregate)
-                if not request.beyond:
+                if request.by is Role.SCORER and not request.beyond:
                     self._forest.assign(request.node, read)
                 return float(read[-1])
-            case Critique() if self._critic is None:
-                return False
             case Critique():
-                return self._commit_values(walk, request, cast(Values, walk.replies[i]), "critic")[-1] >= IS_FINISHED
+                return self._commit_values(walk, request, cast(Values, walk.replies[i]))[-1] >= IS_FINISHED
         return walk.replies[i]
 
     def _commit_draw(self, walk: Walk, request: Draw, proposal: Proposal) -> Proposal:
@@ -257,7 +253,8 @@ class Scheduler:
             raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")
         return proposal
 
-    def _commit_values(self, walk: Walk, request: Value | Critique, values: Values, engine: str) -> Values:
+    def _commit_values(self, walk: Walk, request: Value | Critique, values: Values) -> Values:
+        engine = _role_of(request)
         steps = self._forest.state(walk.tree, request.node, request.beyond).steps
         walk.cost += Spent(tokens_scored=sum(len(step.token_ids) for step in steps), scorer_calls=1)
         if len(values) != len(steps) + 1:
@@ -265,3 +262,8 @@ class Scheduler:
         if not all(0.0 <= value <= 1.0 for value in values):
             raise BadReplyError(f"the {engine} gave {next(v for v in values if not 0.0 <= v <= 1.0)}, expected 0 to 1")
         return values
+
+
+def _role_of(request: Value | Critique) -> Role:
+    """Who is asked."""
+    return Role.CRITIC if isinstance(request, Critique) else request.by

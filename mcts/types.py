@@ -51,6 +51,22 @@ class State:
     steps: tuple[Step, ...] = ()
 
 
+class Role(StrEnum):
+    """Who is asked. A search has a policy; it may do without any of the others."""
+
+    POLICY = "policy"
+    FAST = "fast"
+    """A smaller policy for rollouts."""
+    SCORER = "scorer"
+    """Values steps: the PRM, or the value function where there are both."""
+    PRM = "prm"
+    """Values steps beside a value function."""
+    ORM = "orm"
+    """Values finished solutions."""
+    CRITIC = "critic"
+    """Says whether a solution is finished."""
+
+
 class Until(StrEnum):
     """How far a continuation runs."""
 

@@ -22,7 +22,6 @@ from regrow.build import (
     check_choices,
     checker_of,
     columns_of,
-    critic_of,
     policy_of,
     scorer_of,
     strategy_of,
@@ -31,6 +30,7 @@ from regrow.build import (
 from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.evaluation import texts
 from regrow.grow import grow
+from regrow.panel import panel_of
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import Task
 
@@ -59,7 +59,7 @@ def ask(config: Config, question: str | None) -> None:
             scorer_of(config, prm),
             config.scheduler,
             checker=checker,
-            critic=critic_of(config, policy, strategy),
+            panel=panel_of(config, policy, strategy),
             scratch=Path(scratch),
             what="searching",
         )

@@ -34,7 +34,6 @@ from regrow.config import (
     STRATEGY,
     VALUES,
     WEIGHTS,
-    WITHOUT_WEIGHTS,
     BudgetConfig,
     Config,
     PrmConfig,
@@ -236,22 +235,6 @@ def policy_of(config: Config, path: Path | None) -> Policy:
     from policy.transformers_policy import TransformersPolicy
 
     return TransformersPolicy.load(path, prompt=prompt_of(config), batch_rows=config.policy.batch_rows)
-
-
-def critic_of(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
-    """The policy of a checkpoint directory as its own critic, for a search that asks one.
-
-    Raises:
-        InputError: The policy has no words for it, or is no checkpoint here.
-    """
-    if not getattr(strategy.search, "asks_critic", False):
-        return None
-    if config.policy.engine in WITHOUT_WEIGHTS or path is None:
-        raise InputError(f"policy={config.policy.engine}: is no critic of its own, expected search.asks_critic=false")
-    from policy.critic import CriticFormat, SelfCritic
-
-    asked = settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic")
-    return SelfCritic.load(path, asked, prompt_of(config))
 
 
 def scorer_of(config: Config, path: Path) -> StepScorer:

@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from mcts.errors import InputError
-from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.critic import CriticFormat
 from policy.prompts import PromptFormat
@@ -56,6 +56,7 @@ CONTROLS = ("base_only", "rest_em")
 
 SEARCHES: dict[str, type[Search]] = {
     "best_of_n": BestOfN,
+    "eta_mcts": EtaMcts,
     "mcts_star": MctsStar,
     "puct": Puct,
     "rollout_branching": RolloutBranching,
@@ -206,6 +207,18 @@ class PrmConfig:
 
 
 @dataclass
+class CriticsConfig:
+    """Checkpoints that eta-MCTS asks beside policy and PRM, which is then its value function; null goes without.
+
+    `prm` values steps, `orm` finished solutions, `fast` is a smaller policy for rollouts. All may be the same model.
+    """
+
+    prm: str | None = None
+    orm: str | None = None
+    fast: str | None = None
+
+
+@dataclass
 class BudgetConfig:
     """What one search may spend, whichever limit is reached first (see `mcts.budget.Budget`)."""
 
@@ -344,6 +357,7 @@ class Config:
     prompt: Any = field(default_factory=schema_of(PromptFormat))
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     prm: PrmConfig = field(default_factory=PrmConfig)
+    critics: CriticsConfig = field(default_factory=CriticsConfig)
     search: Any = MISSING
     objective: Any = MISSING
     checker: bool = True

@@ -21,7 +21,7 @@ from mcts.tree import SearchTree
 from policy.prompts import PromptFormat
 from prm.fixed import ConstantScorer
 from regrow import atomic
-from regrow.build import checker_of, critic_of, policy_of, recorded_of, scorer_of, strategy_of
+from regrow.build import checker_of, policy_of, recorded_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
 from regrow.config import RECORDED, Config
 from regrow.contest_report import REPORT_JSON, show, write_report
@@ -31,6 +31,7 @@ from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.manifest import Stage, open_run
 from regrow.models import Models
+from regrow.panel import panel_of
 from regrow.recorded_scores import recorded_scorer
 from regrow.rounds import MAY_DIFFER, NOT_RECORDED, start_models
 from regrow.standings import Entry, standings
@@ -103,7 +104,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
             _scorer(it, models, strategy),
             config.scheduler,
             checker=it.checker,
-            critic=critic_of(config, models.policy, strategy),
+            panel=panel_of(config, models.policy, strategy),
             scratch=it.run.scratch(name),
             what=f"{strategy.name}, seed {seed}",
         )

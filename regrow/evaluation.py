@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mcts.budget import Budget
+from mcts.panel import Panel
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.search import BestOfN
 from mcts.tree import NO_NODE, ROOT, SearchTree
@@ -48,7 +49,7 @@ class Evaluator:
         strategy: Measured as `search`, against best-of-N at the same `budget`.
         samples: Solutions drawn per problem for `sample`.
         checker: Whose verdicts the searches may use.
-        critic: Who says that a solution is finished, for a search that asks.
+        panel: Who else the searches may ask.
     """
 
     task: Task
@@ -58,7 +59,7 @@ class Evaluator:
     budget: Budget
     samples: int
     checker: Checker | None
-    critic: StepScorer | None
+    panel: Panel
     limits: SchedulerConfig
     seed: int
 
@@ -117,9 +118,7 @@ class Evaluator:
         what: str,
     ) -> list[SearchTree]:
         scratch.mkdir(parents=True, exist_ok=True)
-        return grow(
-            queries, policy, scorer, self.limits, checker=checker, critic=self.critic, scratch=scratch, what=what
-        )
+        return grow(queries, policy, scorer, self.limits, checker=checker, panel=self.panel, scratch=scratch, what=what)
 
 
 def answered(task: Task, strategy: Strategy, graded: GradedProblem, tree: SearchTree) -> float:

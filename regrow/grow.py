@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mcts.errors import InputError
 from mcts.journal import Journal
+from mcts.panel import NOBODY, Panel
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.scheduler import Scheduler
 from mcts.tree import Flag, SearchTree
@@ -24,7 +25,7 @@ def grow(
     limits: SchedulerConfig,
     *,
     checker: Checker | None,
-    critic: StepScorer | None = None,
+    panel: Panel = NOBODY,
     scratch: Path,
     what: str,
 ) -> list[SearchTree]:
@@ -46,7 +47,7 @@ def grow(
         scheduler = Scheduler(
             policy,
             scorer,
-            critic=critic,
+            panel=panel,
             checker=checker,
             max_depth=limits.max_depth,
             max_tokens=limits.max_tokens,

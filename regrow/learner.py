@@ -18,7 +18,7 @@ from policy.loss_record import write_loss
 from policy.train import train as train_policy
 from prm.labels import LabelledState
 from regrow import base, provenance
-from regrow.build import critic_of, end_engines, policy_of, scorer_of
+from regrow.build import end_engines, policy_of, scorer_of
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.judging import judged
@@ -28,6 +28,7 @@ from regrow.manifest import Stage
 from regrow.models import Models
 from regrow.objectives import Objective, SupervisedTraces
 from regrow.objectives.material import Need
+from regrow.panel import panel_of
 from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.sampling import draw, tokens_of
@@ -134,7 +135,7 @@ class Learner:
                 scorer_of(config, self.models.prm) if self.models.prm else None,
                 config.scheduler,
                 checker=it.checker,
-                critic=critic_of(config, self.models.policy, strategy),
+                panel=panel_of(config, self.models.policy, strategy),
                 scratch=it.run.scratch(name),
                 what=f"round {number}, {'searching' if is_search else 'sampling for rest_em'}",
             )

@@ -15,7 +15,7 @@ from policy.server_settings import REACHING
 from prm.formats import trainable_format
 from regrow import atomic, base, figures
 from regrow.alarms import Figures, Reading, readings
-from regrow.build import critic_of, policy_of, predicts_progress, scorer_of
+from regrow.build import policy_of, predicts_progress, scorer_of
 from regrow.comparison import compare
 from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
@@ -26,6 +26,7 @@ from regrow.learner import Learned, Learner, Teacher
 from regrow.logbook import loggers_of, open_logbook
 from regrow.manifest import Run, Stage, open_run
 from regrow.models import Models
+from regrow.panel import panel_of
 from regrow.prm_evaluation import own_success_skill, prm_quality, valued, values_by_depth
 from regrow.progress import console
 from regrow.report import Control, Report, Round
@@ -172,7 +173,7 @@ class Rounds:
             budget=it.evaluate_budget,
             samples=config.evaluate.samples,
             checker=it.checker,
-            critic=critic_of(config, models.policy, it.strategy),
+            panel=panel_of(config, models.policy, it.strategy),
             limits=config.scheduler,
             seed=seed_of(config.seed, "evaluate", number),
         )

@@ -12,7 +12,7 @@ from mcts.scheduler import Scheduler
 from mcts.search import BestOfN
 from mcts.tree import SearchTree
 from mcts.walk import Query
-from regrow.build import critic_of, policy_of, scorer_of, strategy_of
+from regrow.build import policy_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
 from regrow.config import Config
 from regrow.estimate import PILOT, Part, reckoned, show
@@ -21,6 +21,7 @@ from regrow.experiment import Experiment
 from regrow.learner import Teacher
 from regrow.lessons_shown import show_lessons
 from regrow.manifest import open_run
+from regrow.panel import panel_of
 from regrow.rounds import start_models
 from regrow.sampling import sampler
 from regrow.strategy import Strategy
@@ -51,11 +52,11 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
 
             def searched(asked: list[Query]) -> Iterable[SearchTree]:
                 limits = config.scheduler
-                critic = critic_of(config, models.policy, strategy)
+                panel = panel_of(config, models.policy, strategy)
                 return Scheduler(
                     policy,
                     scorer,
-                    critic=critic,
+                    panel=panel,
                     checker=it.checker,
                     max_depth=limits.max_depth,
                     max_tokens=limits.max_tokens,

@@ -12,7 +12,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
@@ -95,6 +95,15 @@ def select_uct(root: Node, seed: int, exploration: float, log_factor: float, unv
             return child.value + unvisited_bonus
         above = parent.visits + parent.in_flight
         return child.value + exploration * math.sqrt(log_factor * math.log(max(1, above))) / math.sqrt(visits)
+
+    return _walk(root, seed, bound)
+
+
+def select_ucb(root: Node, seed: int, exploration: float, log_factor: float) -> Node | None:
+    def bound(parent: Node, child: Node) -> float:
+        above, seen = parent.visits + parent.in_flight, max(1, child.visits + child.in_flight)
+        mean = child.value_sum / max(1, child.visits)
+        return mean + exploration * math.sqrt(log_factor * math.log(max(1, above))) / math.sqrt(seen)
 
     return _walk(root, seed, bound)
 
@@ -241,14 +250,20 @@ def widen(leaf: Node, widening: Widening) -> None:
     for node in leaf.upwards():
         if not node.is_(Flag.EXPANDED) or node.is_(Flag.FINAL) or node.in_flight:
             continue
+        least, most, root_least, root_most = widening.bounds
+        if node.parent is None:
+            least, most = root_least, root_most
         if all(child.is_(Flag.CLOSED) for child in node.children):
-            wanted = widening.most
+            wanted = most
+        elif widening.growth == "spread":
+            means = [child.value_sum / child.visits for child in node.children if child.visits]
+            wanted = math.floor(widening.scale * max([0.0, *[abs(m - sum(means) / len(means)) for m in means]]))
         elif widening.growth == "importance":
             far = [abs(child.value - node.value) for child in node.children]
             wanted = math.floor(widening.scale * max([0.0, *[d for d in far if not isnan(d)]])) + 1
         else:
             wanted = math.ceil(widening.scale * node.visits**widening.power)
-        if node.draws < min(widening.most, wanted):
+        if node.draws < min(most, max(least, wanted)):
             node.flags &= ~Flag.EXPANDED
             for above in node.upwards():
                 above.flags &= ~Flag.CLOSED
@@ -330,6 +345,8 @@ class Walk:
         score: The scorer, or None to search without values.
         check: The checker's verdict on a solution, or None for a task without one.
         critic: Values from one half on mean that a solution is finished; None never says so.
+        prm, orm: Scorers that only tell.
+        fast: What draws rollouts; None has `propose` do it.
     """
 
     problem: Problem
@@ -344,15 +361,28 @@ class Walk:
     spent: Spent = field(default_factory=Spent)
     critic: Callable[[State], Values] | None = None
     tells_priors: bool = True
+    prm: Callable[[State], Values] | None = None
+    orm: Callable[[State], Values] | None = None
+    fast: Callable[[Propose], Proposal] | None = None
 
     def state(self, node: Node, beyond: tuple[Step, ...] = ()) -> State:
         steps = [above.step for above in node.upwards() if above.step is not None]
         return State(self.problem, (*reversed(steps), *beyond))
 
-    def draw(self, node: Node, width: int, until: Until, temperature: float, beyond: tuple[Step, ...] = ()) -> Proposal:
+    def draw(
+        self,
+        node: Node,
+        width: int,
+        until: Until,
+        temperature: float,
+        beyond: tuple[Step, ...] = (),
+        *,
+        fast: bool = False,
+    ) -> Proposal:
         seed = seed_of(self.seed, self.tickets, "draw")
         self.tickets += 1
-        proposal = self.propose(Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed))
+        propose = self.fast if fast and self.fast else self.propose
+        proposal = propose(Propose(self.state(node, beyond), width, until, temperature, self.max_tokens, seed))
         tokens = sum(len(step.token_ids) for continuation in proposal for step in continuation)
         self.spent += Spent(tokens_generated=tokens, policy_calls=1)
         return proposal
@@ -369,6 +399,15 @@ class Walk:
             for above, value in zip(node.upwards(), reversed(values), strict=True):
                 above.value = single(value) if isnan(above.value) else above.value
         return values[-1]
+
+    def tell(self, node: Node, score: Callable[[State], Values] | None, beyond: tuple[Step, ...] = ()) -> float:
+        self.tickets += 1
+        if score is None:
+            return nan
+        state = self.state(node, beyond)
+        tokens = sum(len(step.token_ids) for step in state.steps)
+        self.spent += Spent(tokens_scored=tokens, scorer_calls=1)
+        return score(state)[-1]
 
     def criticise(self, node: Node, beyond: tuple[Step, ...] = ()) -> bool:
         self.tickets += 1
@@ -440,14 +479,15 @@ def simulate(search: Search, walk: Walk) -> bool:
             if pairs:
                 _assess(walk, [node for node, _ in pairs], [parent for _, parent in pairs])
             return True
-        case MctsStar():
-            return _mcts_star(search, walk)
-        case Puct():
-            return _puct(search, walk)
-        case StepBeam():
-            return _step_beam(search, walk)
-        case TreeOfThoughtsDfs():
-            return _tot_dfs(search, walk)
+        case _:
+            twins: dict[type, Callable[..., bool]] = {
+                MctsStar: _mcts_star,
+                Puct: _puct,
+                EtaMcts: _eta_mcts,
+                StepBeam: _step_beam,
+                TreeOfThoughtsDfs: _tot_dfs,
+            }
+            return twins[type(search)](search, walk)
 
 
 def _assess(walk: Walk, nodes: list[Node], prefixes: list[Node]) -> dict[Node, float]:
@@ -551,6 +591,58 @@ def _puct(search: Puct, walk: Walk) -> bool:
         for leaf in leaves:
             widen(leaf, search.widening)
     return True
+
+
+def _eta_mcts(search: EtaMcts, walk: Walk) -> bool:
+    leaf = select_ucb(walk.nodes[0], walk.seed, search.exploration, search.log_factor)
+    if leaf is None:
+        return False
+    siblings = [child.step for child in leaf.children if child.step is not None]
+    draws: list[Step] = []
+    far: list[float] = []
+    while not draws or (far[-1] < search.merging.nearest and len(draws) <= search.merging.redraws):
+        greedy = search.greedy_first and not siblings and not draws
+        draws.append(_option(search, walk, leaf, 0.0 if greedy else search.temperature))
+        far.append(search.merging.distance(draws[-1], siblings))
+    known = len(walk.nodes)
+    node = walk.grow(leaf, (draws[far.index(max(far))],))
+    walk.expand(leaf)
+    if len(walk.nodes) > known:
+        backup_mean(node, single(_eta_score(search, walk, node)))
+    close(leaf)
+    widen(node, search.widening)
+    return True
+
+
+def _option(search: EtaMcts, walk: Walk, leaf: Node, temperature: float) -> Step:
+    steps: tuple[Step, ...] = ()
+    is_last = search.end_depth is not None and leaf.depth + 1 >= search.end_depth
+    while not steps or (not is_last and search.option.wants_more(steps)):
+        steps += walk.draw(leaf, 1, Until.END if is_last else Until.STEP, temperature, steps)[0]
+    return search.option.joined(steps)
+
+
+def _eta_score(search: EtaMcts, walk: Walk, node: Node) -> float:
+    value, prm = walk.value(node), walk.tell(node, walk.prm)
+    verdict = walk.verdict(node)
+    orm = nan
+    if node.is_(Flag.CLOSED):
+        orm = walk.tell(node, walk.orm)
+    elif search.rollouts and search.beta_orm:
+        rolled = walk.draw(node, search.rollouts, Until.END, search.rollout_temperature, fast=True)
+        told = [walk.tell(node, walk.orm, rollout) for rollout in rolled]
+        orm = sum(told) / len(told)
+    if node.is_(Flag.FINAL) and not isnan(orm):
+        node.value = single(orm)
+    score = 0.0
+    for beta, term in (
+        (search.beta_value, 2 * value - 1),
+        (search.beta_prm, prm),
+        (search.beta_orm, orm if verdict is None else float(verdict)),
+    ):
+        if beta and not isnan(term):
+            score += beta * term
+    return score
 
 
 def _grow_beneath(search: Puct, walk: Walk, leaves: list[Node]) -> list[Node]:

@@ -82,3 +82,21 @@ def test_every_choice_by_hand():
 @pytest.mark.parametrize("how", list(Choice))
 def test_without_a_solution_there_is_nothing_to_choose(how):
     assert choose(search_tree([-1, 0]), how, {}) == NO_NODE
+
+
+def test_alphallms_best_leaf_and_its_path_may_differ():
+    # Means: 1 has 3/5, beneath it 2 has 2/4 and 3 has 1/1; 4 has .8/1. The path goes to 4, the best leaf is 3.
+    tree = dataclasses.replace(TREE, value_sum=np.asarray([4, 3, 2, 1, 0.8]))
+    assert choose(tree, Choice.DESCENT, {}) == 4
+    assert choose(tree, Choice.MEAN, {}) == 3
+    # With 4 out of favour the path goes over 1.
+    lower = dataclasses.replace(tree, value_sum=np.asarray([4, 3, 2, 0.1, 0.2]))
+    assert choose(lower, Choice.DESCENT, {}) == 2
+
+
+def test_a_path_keeps_to_where_a_solution_lies():
+    tree = search_tree([-1, 0, 0, 2], finals=[3], visits=[3, 1, 2, 1])
+    tree = dataclasses.replace(tree, value_sum=np.asarray([1, 0.9, 0.2, 0.1]))
+    assert choose(tree, Choice.DESCENT, {}) == 3
+    none = search_tree([-1, 0], finals=[])
+    assert choose(none, Choice.DESCENT, {}) == choose(none, Choice.MEAN, {}) == NO_NODE

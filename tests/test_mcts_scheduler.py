@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mcts.budget import Budget, Unit
 from mcts.forest import Forest, Tree
 from mcts.journal import Journal
+from mcts.panel import Panel
 from mcts.requests import Simulation
 from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
@@ -268,7 +269,7 @@ def test_a_tree_whose_engine_replies_nonsense_is_given_up_by_name_and_the_others
 
 def test_a_critic_counts_as_a_scorer_and_ends_what_it_says_is_finished():
     policy, critic = ScriptedPolicy(World(depth=9, final=0.0)), TableScorer(lambda *_: 1.0)
-    (tree,) = Scheduler(policy, TableScorer(), critic=critic).run(
+    (tree,) = Scheduler(policy, TableScorer(), panel=Panel(critic=critic)).run(
         [Query(problem(1), MctsStar(asks_critic=True, width=2), Budget(simulations=9), 0)]
     )
     assert tree.spent.scorer_calls == len(critic.asked) + tree.spent.nodes - 1

@@ -1,6 +1,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate
 from math import isnan, log, nan, sqrt
 from typing import Any
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from mcts.budget import Budget
 from mcts.forest import Forest, Tree
+from mcts.options import EndRule, Likeness, Merging
+from mcts.panel import Panel
 from mcts.ports import Checker
 from mcts.requests import Draw, Simulation
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.tree import NO_NODE, Flag, SearchTree
 from mcts.types import Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until
 from mcts.walk import Query
@@ -37,7 +40,7 @@ widenings = st.one_of(
     st.just(Widening()),
     st.builds(
         Widening,
-        growth=st.sampled_from(["progressive", "importance"]),
+        growth=st.sampled_from(["progressive", "importance", "spread"]),
         scale=st.sampled_from([1.0, 2.5]),
         power=st.sampled_from([0.5, 1.0]),
         most=st.sampled_from([1, 4, 8]),
@@ -79,6 +82,33 @@ kinds = (
         widening=widenings,
     ),
     st.builds(
+        EtaMcts,
+        exploration=st.sampled_from([1.0, 0.0, 1.5]),
+        log_factor=st.sampled_from([1.0, 2.0]),
+        widening=st.builds(
+            Widening,
+            growth=st.sampled_from(["importance", "spread"]),
+            scale=st.sampled_from([1.0, 4.0]),
+            least=st.sampled_from([2, 1]),
+            most=st.sampled_from([2, 4]),
+            root_least=st.sampled_from([None, 1, 3]),
+            root_most=st.sampled_from([3, 6]),
+        ),
+        option=st.builds(EndRule, pattern=st.sampled_from([None, "0", "s"]), extensions=st.integers(0, 2)),
+        merging=st.builds(
+            Merging,
+            likeness=st.sampled_from(list(Likeness)),
+            nearest=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
+            redraws=st.integers(0, 3),
+        ),
+        beta_value=st.sampled_from([1.0, 0.0]),
+        beta_prm=st.sampled_from([1.0, 0.5]),
+        beta_orm=st.sampled_from([1.0, 0.0]),
+        rollouts=st.integers(0, 3),
+        greedy_first=st.booleans(),
+        end_depth=st.sampled_from([None, 2]),
+    ),
+    st.builds(
         StepBeam,
         beams=st.integers(1, 3),
         width=st.integers(1, 3),
@@ -93,7 +123,7 @@ kinds = (
     ),
 )
 each_kind = pytest.mark.parametrize(
-    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "puct", "step_beam", "tot_dfs"]
+    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "puct", "eta_mcts", "step_beam", "tot_dfs"]
 )
 
 
@@ -102,13 +132,13 @@ def grow(
     policy: ScriptedPolicy,
     scorer: TableScorer | None,
     *,
-    critic: TableScorer | None = None,
     checker: Checker | None = None,
     seed: int = 0,
     max_depth: int = 16,
+    others: dict[str, Any] | None = None,
     **budget: Any,
 ) -> SearchTree:
-    scheduler = Scheduler(policy, scorer, critic=critic, checker=checker, max_depth=max_depth)
+    scheduler = Scheduler(policy, scorer, checker=checker, max_depth=max_depth, panel=Panel(**(others or {})))
     (tree,) = scheduler.run([Query(PROBLEM, search, Budget(**budget), seed)])
     return tree
 
@@ -139,12 +169,15 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     search, world = data.draw(kind), replace(world, with_ids=data.draw(st.booleans()))
     scorer = None if grain is None else TableScorer(lambda *state: graded(grain, *state))
     checker = None if odds is None else HashChecker(odds)
-    critic = data.draw(st.sampled_from([None, TableScorer(lambda *state: hashed("critic", *state))]))
+    others = data.draw(st.fixed_dictionaries({name: st.booleans() for name in ("critic", "prm", "orm", "fast")}))
+    told = {name: partial(hashed, name) if others[name] else None for name in ("critic", "prm", "orm")}
+    fast = replace(world, vocabulary=2) if others["fast"] else None
     tree = grow(
         search,
         ScriptedPolicy(world),
         scorer,
-        critic=critic and TableScorer(critic._value),
+        others={name: value and TableScorer(value) for name, value in told.items()}
+        | {"fast": fast and ScriptedPolicy(fast)},
         checker=checker,
         seed=seed,
         max_depth=max_depth,
@@ -152,7 +185,9 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     )
     check = None if checker is None else lambda steps: checker.check(PROBLEM, steps)
     walk = naive.Walk(PROBLEM, seed, world, scorer and scorer.score, check, max_depth, max_tokens=256)
-    walk.critic = critic and critic.score
+    for name, value in told.items():
+        setattr(walk, name, value and TableScorer(value).score)
+    walk.fast = fast
     for _ in range(simulations):
         if not naive.simulate(search, walk):
             break

@@ -25,9 +25,9 @@ BOTH = ["progressive", "importance"]
 def widen(arena: Arena, leaves: list[naive.Node], how: Widening) -> None:
     where = arena.nodes, arena.ledger, arena.ids(leaves), how.scale
     if how.growth == "progressive":
-        kernels.widen_by_visits(*where, how.power, how.most)
+        kernels.widen_by_visits(*where, how.power, *how.bounds)
     else:
-        kernels.widen_by_importance(*where, how.most)
+        (kernels.widen_by_importance if how.growth == "importance" else kernels.widen_by_spread)(*where, *how.bounds)
 
 
 @settings(max_examples=150, deadline=None)

@@ -54,7 +54,7 @@ def test_every_command_helps_with_groups_and_examples(name, capsys):
         (["train", "prm.aggregate=median"], "expected one of last, min, product, mean"),
         (["train", "evaluate.samples=0"], "evaluate.samples=0: expected at least 1"),
         (["train", "policy.train.learning_rate=-1"], "policy.train"),
-        (["train", "search.choice=luck"], "expected one of best, threshold, majority, weighted, vote"),
+        (["train", "search.choice=luck"], "expected one of best, threshold, majority, weighted, mean, descent, vote"),
         (["train", "search.aggregate=max"], "expected one of last, min, product, mean"),
         (["train", "search=rest_mcts_star_code", "search.mode=training"], "expected one of inference, generation"),
         (["train", "search=step_beam", "search.beams=0"], "expected beams and width of 1 or more"),

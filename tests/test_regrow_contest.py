@@ -122,7 +122,7 @@ def test_other_values_than_the_prms_lead_the_same_searches_elsewhere(run, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["strategies=[luck]"], "strategies: luck, expected one of best_of_n, dvts, greedy, lookahead"),
+        (["strategies=[luck]"], "strategies: luck, expected one of alphallm_gsm8k_large, alphallm_gsm8k_small"),
         (["strategies=[best_of_n,best_of_n]"], "best_of_n twice, expected different names"),
         (["strategies=[best_of_n]", "budgets=[100,50]"], "budgets=[100, 50]: expected ascending"),
         (["strategies=[best_of_n]", "budgets=[0]"], "budgets=[0]: expected ascending numbers of tokens, from 1"),

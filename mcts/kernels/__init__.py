@@ -21,8 +21,8 @@ from mcts.kernels.grow import append_child, expand, share_priors
 from mcts.kernels.labels import infer_labels, success_rates
 from mcts.kernels.prefix import branching_index, expected_success, mean_value, select_prefix
 from mcts.kernels.records import LEDGER, NODE, Ids, Ledger, Nodes, Seeds, allocate
-from mcts.kernels.select import select_puct, select_uct
-from mcts.kernels.widen import widen_by_importance, widen_by_visits
+from mcts.kernels.select import select_puct, select_ucb, select_uct
+from mcts.kernels.widen import widen_by_importance, widen_by_spread, widen_by_visits
 
 __all__ = [
     "LEDGER",
@@ -49,10 +49,12 @@ __all__ = [
     "release",
     "select_prefix",
     "select_puct",
+    "select_ucb",
     "select_uct",
     "share_priors",
     "success_rates",
     "vote_weights",
     "widen_by_importance",
+    "widen_by_spread",
     "widen_by_visits",
 ]

@@ -26,7 +26,7 @@ SERIAL_BELOW = 4
 THREADED_FROM = 512
 TABULATED = 1024
 PASSED_OVER = CLOSED | BUSY
-UCT, PUCT = 0, 1
+UCT, PUCT, UCB = 0, 1, 2
 
 
 @intrinsic
@@ -84,6 +84,8 @@ def _score(record: Any, rule: int, unvisited: float, spread: float) -> float:
     if rule == PUCT:
         mean = record.value_sum / np.float64(max(1, record.visits)) + unvisited * np.float64(record.visits == 0)
         score = mean + record.prior * spread / (1.0 + seen)
+    elif rule == UCB:
+        score = record.value_sum / np.float64(max(1, record.visits)) + spread / math.sqrt(max(1, seen))
     else:
         score = record.value + (spread / math.sqrt(seen) if seen > 0 else unvisited)
     return -np.inf if record.flags & PASSED_OVER else score
@@ -344,6 +346,34 @@ def select_uct(
     run = _select if len(roots) < THREADED_FROM or numba.get_num_threads() == 1 else _select_threaded
     spreads = _spreads(UCT, exploration, log_factor)
     run(nodes, ledger, roots, seeds, spreads, UCT, exploration, log_factor, unvisited_bonus, hold, leaves)
+
+
+def select_ucb(
+    nodes: Nodes,
+    ledger: Ledger,
+    roots: Ids,
+    seeds: Seeds,
+    exploration: float,
+    log_factor: float,
+    hold: bool,
+    leaves: Ids,
+) -> None:
+    """Walk from each root to an unexpanded node by UCB1 over means: Q + c sqrt(f ln n_parent / n_child).
+
+    Q = value_sum / visits (AlphaLLM, arXiv 2404.12253, section 3.2, with f = 2; its code has f = 1). What is passed
+    over and what is in flight: as `select_uct` has it.
+
+    Args:
+        roots: [T] int32, different trees.
+        seeds: [T] uint64, for ties.
+        exploration: c, on the scale of the values that are backed up.
+        log_factor: f.
+        hold: As in `select_uct`.
+        leaves: [T, K] int32, written: as in `select_uct`.
+    """
+    run = _select if len(roots) < THREADED_FROM or numba.get_num_threads() == 1 else _select_threaded
+    spreads = _spreads(UCB, exploration, log_factor)
+    run(nodes, ledger, roots, seeds, spreads, UCB, exploration, log_factor, 0.0, hold, leaves)
 
 
 def select_puct(

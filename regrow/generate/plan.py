@@ -23,7 +23,6 @@ from regrow.build import (
     check_choices,
     checker_of,
     columns_of,
-    critic_of,
     fields_of,
     policy_of,
     prompt_of,
@@ -33,6 +32,7 @@ from regrow.build import (
 )
 from regrow.config import WITHOUT_WEIGHTS, Config, settings_of
 from regrow.generate.selection import Selection
+from regrow.panel import panel_of
 from regrow.strategy import Strategy
 from regrow.tasks.problems import Columns, iter_problems
 from regrow.tasks.task import GradedProblem, Split, Task
@@ -89,7 +89,7 @@ class Plan:
         return Scheduler(
             self.policy,
             self.scorer,
-            critic=critic_of(config, self.policy_path, self.strategy),
+            panel=panel_of(config, self.policy_path, self.strategy),
             checker=checker_of(config, self.task),
             max_depth=config.scheduler.max_depth,
             max_tokens=config.scheduler.max_tokens,
