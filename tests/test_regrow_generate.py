@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,19 @@ def test_killed_it_goes_on_with_the_shards_and_replies_that_are_there(made, cach
     assert main(command[3:]) == 0
     assert shards(folder) == shards(made)
     assert main(command[3:]) == 0  # finished: nothing is done again
+
+
+def test_killed_between_a_shard_and_the_end_of_its_journal_it_goes_on(made, cache, tmp_path):
+    folder = tmp_path / "between"
+    shutil.copytree(made, folder)
+    last = max(folder.glob("shards/*"))
+    shutil.rmtree(last)
+    (folder / "journals").mkdir()
+    (folder / "journals/journal-00000.txt").touch()
+    command = ["generate", *SMALL, f"run.dir={folder}", f"cache={cache}"]
+    assert main(command) == 0
+    assert shards(folder) == shards(made)
+    assert not (folder / "journals").exists()
 
 
 def test_other_problems_in_the_same_folder_are_refused(cache, tmp_path, capsys):

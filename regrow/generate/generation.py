@@ -56,7 +56,7 @@ class Generation:
             track("generating", self._plan.total) as advance,
             self._judges,
         ):
-            queries = self._queries()
+            queries = self._queries(journals)
             begun = list(islice(queries, 1))  # a source that cannot be read is told before engines start
             for tree in self._plan.scheduler(journals).run(chain(begun, queries)):
                 self._take(tree)
@@ -67,19 +67,19 @@ class Generation:
 
     # --- problems in ------------------------------------------------------------------------------------------------
 
-    def _queries(self) -> Iterator[Query]:
+    def _queries(self, journals: Journals) -> Iterator[Query]:
         """The trees to grow; the scheduler asks for the next as soon as there is room for it."""
         size = self._plan.problems_per_shard
         number, ready = 0, Shard()
         for graded in self._problems():
             ready.problems[graded.problem.id] = graded
             if len(ready.problems) == size:
-                yield from self._begun(number, ready)
+                yield from self._begun(number, ready, journals)
                 number, ready = number + 1, Shard()
         if ready.problems:
-            yield from self._begun(number, ready)
+            yield from self._begun(number, ready, journals)
 
-    def _begun(self, number: int, shard: Shard) -> Iterator[Query]:
+    def _begun(self, number: int, shard: Shard, journals: Journals) -> Iterator[Query]:
         """A shard whose problems are known: its searches, or its counts where it is done."""
         shard.is_whole = True
         folder = folder_of(self._folder, number)
@@ -88,6 +88,7 @@ class Generation:
                 raise InputError(
                     f"{folder}: holds other problems than are read now; expected the same, or a new run.dir"
                 )
+            journals.drop(number)  # an earlier start may have been killed between the two
             self._count(record)
             return
         self._shards[number] = shard
