@@ -15,7 +15,7 @@ demo: $(VENV)/installed ## Install, then three rounds of self-training on two co
 	$(BIN)/regrow train run.dir=$(RUN_DIR)
 
 test: check $(VENV)/installed-vllm ## Install, then every check and test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=2 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/installed-dev ## Lint, formatting, types, import arrows
 	$(BIN)/ruff check .

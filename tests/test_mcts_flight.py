@@ -1,7 +1,10 @@
 """PUCT, leaves in flight, blocks of siblings, and that all paths of a kernel give the same bits."""
 
 import importlib
+import os
 import pkgutil
+import subprocess
+import sys
 from functools import partial
 from random import Random
 from types import ModuleType
@@ -12,6 +15,7 @@ import pytest
 from arenas import Arena, dice, forests, seeds, select, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from mcts import kernels
 from mcts.kernels import backup, grow
@@ -20,6 +24,13 @@ from mcts.tree import NO_NODE, Flag
 
 UCT = (0.5, 2.0, 0.9)
 PUCT = (1.25, 19652.0, 0.5)
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    """Numba's OpenMP layer sets the number of threads for the whole process, and so for the tests that follow."""
+    with threadpool_limits(limits=1, user_api="openmp"):
+        yield
 
 
 @settings(max_examples=150, deadline=None)
@@ -217,6 +228,15 @@ def test_serial_lockstep_and_threaded_paths_give_the_same_bits(monkeypatch, widt
         assert leaves == grown[0][0]
         for name, column in columns.items():
             np.testing.assert_array_equal(column, grown[0][1][name], err_msg=name)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, 1), ({"NUMBA_NUM_THREADS": "2"}, 2)])
+def test_the_number_of_threads_that_holds_for_a_process_holds_for_its_kernels(asked, expected):
+    code = "import mcts.kernels, numba; print(numba.get_num_threads())"
+    told = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
+    env = told | {"OMP_NUM_THREADS": "1"} | asked
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert int(run.stdout) == expected
 
 
 def test_records_fill_cache_lines():
