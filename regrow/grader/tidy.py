@@ -58,7 +58,10 @@ _MODULO = re.compile(r"\s*(?:\\pmod\s*\{?\w+\}?|\(\\?mod [^()]*\)|\\+)$")
 _EQUALS = re.compile(r"(?:=|\\approx(?![a-zA-Z])|\s)+")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}((?:,\d{3})+|(?: \d{3})+)(?![\d,]*\d)")
 
-_SHORT_SUM = re.compile(r"(?<=[$€£])(\s?\d[\d.,]*) ?([kKM])(?![a-zA-Z])")
+_SUM = r"(\s?\d[\d.,]*) ?([kKM])(?![a-zA-Z])"
+_SHORT_SUM = re.compile(
+    rf"(?<=[€£]){_SUM}|(?<=\\\$){_SUM}|(?<=\$){_SUM}(?!\s*\$)"
+)  # between dollar signs it is a formula
 
 
 def tidy(text: str) -> str:
@@ -82,7 +85,8 @@ def tidy(text: str) -> str:
 
 def _written_out(match: re.Match[str]) -> str:
     """`$70K` is seventy thousand; without a currency K may be a variable."""
-    return f"{match[1]} {'million' if match[2] == 'M' else 'thousand'}"
+    number, letter = filter(None, match.groups())
+    return f"{number} {'million' if letter == 'M' else 'thousand'}"
 
 
 def _characters(text: str) -> str:
