@@ -75,6 +75,7 @@ def test_a_million_hostile_characters_take_seconds_at_most(text):
     [
         ["70000", "$70K", r"\$70k", r"$\$70k$", "$70,000", "70000/year", "`70000`"],
         ["2k", "$2k$", "$ 2k $", r"\(2k\)"],
+        ["2k+2", "$2k+2$", "$2k + 2$."],
         ["1,000", "1000", "$1000$", "1000.0", r"\$1{,}000", "1 000", "１０００", "١٠٠٠", "1000 dollars"],
         [r"\frac12", "1/2", "0.5", r"\dfrac{1}{2}", ".5", "½", r"\frac{2}{4}"],
         [r"\text{Monday}", "monday", "Monday.", r"\textbf{Monday}"],

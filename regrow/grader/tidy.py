@@ -59,9 +59,8 @@ _EQUALS = re.compile(r"(?:=|\\approx(?![a-zA-Z])|\s)+")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}((?:,\d{3})+|(?: \d{3})+)(?![\d,]*\d)")
 
 _SUM = r"(\s?\d[\d.,]*) ?([kKM])(?![a-zA-Z])"
-_SHORT_SUM = re.compile(
-    rf"(?<=[€£]){_SUM}|(?<=\\\$){_SUM}|(?<=\$){_SUM}(?!\s*\$)"
-)  # between dollar signs it is a formula
+_SHORT_SUM = re.compile(rf"(?<=[€£]){_SUM}|(?<=\\\$){_SUM}|(?<=\$){_SUM}(?![^$]*\$\W*$)")
+"""Between dollar signs it is a formula."""
 
 
 def tidy(text: str) -> str:
