@@ -57,6 +57,8 @@ def drawn():
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_lessons_are_of_the_kind_that_the_loss_learns_from_and_prompts_are_not_learned(name):
     objective, material = made_of(name), material_of(tree_of(), tree_of(name="q"), samples=drawn())
+    if name == "self_reinforcement":  # a next model that answers otherwise than the first
+        material = replace(material, samples={Need.FIRST_SAMPLES: [ending_at(2)], Need.NEXT_SAMPLES: [ending_at(5)]})
     if name == "spin":  # a sample that reads otherwise than the trace
         first = replace(tree_of().tree, flags=tree_of().tree.flags * 0)
         first.flags[3] = tree_of().tree.flags[3]
@@ -94,6 +96,8 @@ def test_a_tree_without_a_solution_teaches_nothing(name):
         ("self_rewarding", {"judge": "value"}),
         ("temporal_self_rewarding", {"judge": "verifier"}),
         ("temporal_self_rewarding", {"samples": 0}),
+        ("self_reinforcement", {"judge": "likelihood"}),
+        ("self_reinforcement", {"samples": 0}),
         ("spin", {"samples": 0}),
         ("cream", {"consistency": "mine"}),
         ("dno", {"margin": 1.5}),
@@ -265,6 +269,28 @@ def test_temporal_self_rewarding_takes_the_best_of_the_future_and_the_worst_of_t
         (said(1, 3), said(4, 6))
     ]
     assert OBJECTIVES["temporal_self_rewarding"](samples=3).needs() == {Need.FIRST_SAMPLES: 3, Need.NEXT_SAMPLES: 3}
+
+
+def ending_at(*leaves):
+    """The tree as if only these leaves had been drawn."""
+    tree = tree_of().tree
+    flags = tree.flags.copy()
+    flags[[leaf for leaf in FINALS if leaf not in leaves]] = 0
+    return replace(tree, flags=flags)
+
+
+def test_self_reinforcement_prefers_what_fine_tuning_changed():
+    first, later = ending_at(2, 3, 5), ending_at(2, 5, 6)
+    samples = {Need.FIRST_SAMPLES: [first], Need.NEXT_SAMPLES: [later]}
+    # Both answer 20 first: nothing was changed there.
+    changed = [(said(4, 5), said(1, 3)), (said(4, 6), said(4, 5))]
+    assert pairs("self_reinforcement", samples=samples) == changed
+    assert pairs("self_reinforcement", samples=samples, per_problem=1) == changed[:1]
+    doubted = TableReadings(by_leaf(0.5, 0.2, 0.4, 0.4))
+    assert pairs("self_reinforcement", samples=samples, readings=doubted, judge="value") == changed[:1]
+    asked = TableReadings(answers=by_leaf(0.5, 0.4, 0.2, 0.3))
+    assert pairs("self_reinforcement", samples=samples, readings=asked, judge="asked") == changed[1:]
+    assert OBJECTIVES["self_reinforcement"]().needs() == {Need.FIRST_SAMPLES: 4, Need.NEXT_SAMPLES: 4}
 
 
 def test_cream_trusts_a_pair_as_far_as_two_prms_rank_alike():

@@ -11,6 +11,7 @@ from regrow.objectives.laser import LaserSolutions
 from regrow.objectives.objective import Objective
 from regrow.objectives.rest_em import RestEm
 from regrow.objectives.scir import ConsistentRewards
+from regrow.objectives.self_reinforcement import SelfReinforcement
 from regrow.objectives.self_rewarding import SelfRewarding
 from regrow.objectives.selm import SelmSolutions
 from regrow.objectives.spin import SelfPlay
@@ -30,6 +31,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "laser": LaserSolutions,
     "rest_em": RestEm,
     "scir": ConsistentRewards,
+    "self_reinforcement": SelfReinforcement,
     "self_rewarding": SelfRewarding,
     "selm": SelmSolutions,
     "spin": SelfPlay,

@@ -1,0 +1,73 @@
+"""Outcomes without gold answers, by hand, and that they are what a run learns from."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from grown import TASK
+from lessons_by_hand import FINALS, tree_of
+
+from mcts.errors import InputError
+from mcts.types import Outcome, Problem
+from regrow.pseudo_labels import PseudoLabels, common, votes
+
+RIGHT, WRONG, SILENT = Outcome.CORRECT, Outcome.WRONG, Outcome.UNPARSED
+
+
+def tree_with(values=None, visits=None):
+    """The tree of four leaves, which answer 20, 9, 24 and 10."""
+    tree = tree_of().tree
+    value, drawn = tree.value.copy(), tree.visits.copy()
+    for node, leaf in enumerate(FINALS):
+        value[leaf] = values[node] if values else 0.5
+        drawn[leaf] = visits[node] if visits else 1
+    return replace(tree, value=value, visits=drawn)
+
+
+ANSWERS = dict(zip(FINALS, ("20", "9", "24", None), strict=True))
+
+
+def test_by_threshold_a_solution_is_right_from_the_least_value_on():
+    labels = PseudoLabels(by="threshold", least=0.5)
+    told = labels.outcomes(tree_with(values=(0.5, 0.49, 0.9, 0.9)), ANSWERS, None)
+    assert told == dict(zip(FINALS, (RIGHT, WRONG, RIGHT, SILENT), strict=True))
+    unscored = labels.outcomes(tree_with(values=(float("nan"), 0.6, 0.1, 0.1)), ANSWERS, None)
+    assert unscored[FINALS[0]] is WRONG
+
+
+def test_by_majority_draws_count_and_a_short_majority_says_nothing():
+    tree = tree_with(visits=(5, 2, 1, 2))  # 10 draws, 5 of them come to 20
+    assert votes(tree, ANSWERS) == Counter({"20": 5, "9": 2, "": 2, "24": 1})
+    told = PseudoLabels(least=0.5).outcomes(tree, ANSWERS, None)
+    assert told == dict(zip(FINALS, (RIGHT, WRONG, WRONG, SILENT), strict=True))
+    assert PseudoLabels(least=0.51).outcomes(tree, ANSWERS, None) == {}
+
+
+def test_no_answer_is_never_the_right_one():
+    assert common(Counter({"": 9, "7": 1}), 0.05) == "7"
+    assert common(Counter({"": 9}), 0.0) is None
+    assert common(Counter(), 0.0) is None
+    assert common(Counter({"3": 2, "4": 2}), 0.5) == "3"
+
+
+def test_by_agreement_other_wordings_judge():
+    labels = PseudoLabels(by="agreement", least=0.6)
+    tree = tree_with(visits=(5, 1, 1, 1))
+    told = labels.outcomes(tree, ANSWERS, Counter({"9": 3, "20": 2}))
+    assert told == dict(zip(FINALS, (WRONG, RIGHT, WRONG, SILENT), strict=True))
+    assert labels.outcomes(tree, ANSWERS, Counter({"9": 2, "20": 2})) == {}
+
+
+def test_a_share_of_the_problems_is_without_gold_the_same_ones_each_time():
+    problems = [Problem(f"p{i}", "1 2 -> 3") for i in range(400)]
+    for share in (0.0, 0.25, 1.0):
+        covered = [PseudoLabels(share=share).covers(problem, 0) for problem in problems]
+        assert sum(covered) / 400 == pytest.approx(share, abs=0.08)
+        assert covered == [PseudoLabels(share=share).covers(problem, 0) for problem in problems]
+    assert TASK.answer(["no move"]) is None
+
+
+@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"least": -0.1}, {"by": "gold"}, {"rephrasings": 0}, {"samples": 0}])
+def test_settings_that_cannot_be_are_told(wrong):
+    with pytest.raises(InputError, match="pseudo_labels"):
+        PseudoLabels(**wrong)
