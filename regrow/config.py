@@ -28,6 +28,7 @@ from regrow.alarms import Alarms
 from regrow.gate import Gate
 from regrow.generate.selection import Selection
 from regrow.objectives import OBJECTIVES
+from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
@@ -366,6 +367,7 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     round: RoundConfig = field(default_factory=RoundConfig)
+    pseudo_labels: Any = field(default_factory=schema_of(PseudoLabels))
     gate: Any = field(default_factory=schema_of(Gate))
     alarms: Any = field(default_factory=schema_of(Alarms))
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)

@@ -15,6 +15,7 @@ from regrow.build import budget_of, check_choices, checker_of, columns_of, field
 from regrow.config import Config, settings_of
 from regrow.gate import LEAST, Gate
 from regrow.manifest import Run
+from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import GradedProblem, Split
 
@@ -45,6 +46,7 @@ class Experiment:
         self.gate = settings_of(Gate, fields_of(config.gate), "gate")
         self.alarms = settings_of(Alarms, fields_of(config.alarms), "alarms")
         self.objective = objective_of(config)
+        self.pseudo_labels = settings_of(PseudoLabels, fields_of(config.pseudo_labels), "pseudo_labels")
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
         self.strategy = strategy_of(config.search, config, self.task)
@@ -56,7 +58,8 @@ class Experiment:
     def fresh(self, number: int) -> list[GradedProblem]:
         """The training problems of round `number`: of the task's own, none that an earlier round had.
 
-        Of given problems those that gates compare models on are left out.
+        Of given problems those that gates compare models on are left out. Problems that are to be learned from without
+        their gold answer come without it.
 
         Raises:
             InputError: A problem is held out, or there are not enough.
@@ -74,7 +77,11 @@ class Experiment:
         for graded in problems:
             if graded.problem.question in held_out:
                 raise InputError(f"problem {graded.problem.id} is held out for evaluation, expected training problems")
-        return problems
+        return [self._without_gold(graded) for graded in problems]
+
+    def _without_gold(self, graded: GradedProblem) -> GradedProblem:
+        is_covered = self.pseudo_labels.covers(graded.problem, self.config.seed)
+        return dataclasses.replace(graded, answer="") if is_covered else graded
 
     def _held_out(self) -> list[GradedProblem]:
         evaluate = self.config.evaluate

@@ -109,11 +109,14 @@ def disagreement(traces: Iterable[VerifiedTree], again: Callable[[VerifiedTree],
     """The share of verdicts that are others when the verifier is asked again, or of labels that then are: the greatest.
 
     Args:
-        again: Judges a tree anew. Trees on which a verifier ran out of time, then or now, say nothing.
+        again: Judges a tree anew. Trees that were judged without a gold answer are left out, and those on which a
+            verifier ran out of time, then or now.
     """
     differing: Counter[str] = Counter()
     known: Counter[str] = Counter()
     for one in traces:
+        if not one.gold:
+            continue
         other = again(one)
         if Outcome.TIMEOUT in (*one.outcomes.values(), *other.outcomes.values()):
             continue

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcts.search import BestOfN
 from mcts.seeds import seed_of
+from mcts.tree import SearchTree
 from mcts.types import Outcome
 from policy.loss_record import write_loss
 from policy.train import train as train_policy
@@ -21,7 +22,7 @@ from regrow import base, provenance
 from regrow.build import end_engines, policy_of, scorer_of
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
-from regrow.judging import judged
+from regrow.judging import judged, judged_without_gold
 from regrow.lessons import lessons_of, material_of
 from regrow.logbook import LOGS, loggers_of
 from regrow.manifest import Stage
@@ -145,12 +146,18 @@ class Learner:
         return it.run.stage(name, inputs=self.models.digests() | {"problems": digest_of(problems)}, work=work)
 
     def _verify(self, number: int, found: Stage) -> Stage:
-        """Judge every solution against the gold answer and infer a label for every step."""
+        """Judge every solution against the gold answer, if there is one, and infer a label for every step."""
         it = self._it
-        answers = {graded.problem.id: graded for graded in it.fresh(number)}
+        problems = {graded.problem.id: graded for graded in it.fresh(number)}
+
+        def verified(tree: SearchTree) -> VerifiedTree:
+            graded = problems[tree.problem.id]
+            return (
+                judged(it.task, graded, tree) if graded.answer else judged_without_gold(it.task, it.pseudo_labels, tree)
+            )
 
         def work(folder: Path) -> dict[str, Any]:
-            trees = [judged(it.task, answers[one.tree.problem.id], one.tree) for one in read_trees(found.folder)]
+            trees = [verified(one.tree) for one in read_trees(found.folder)]
             write_trees(folder, trees)
             solved = [any(outcome is Outcome.CORRECT for outcome in tree.outcomes.values()) for tree in trees]
             return {"problems": len(trees), "solved": sum(solved)}

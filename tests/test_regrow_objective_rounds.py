@@ -8,35 +8,13 @@ import sys
 import time
 
 import pytest
+from tiny_run import TINY
 
 from regrow.cli import UNUSABLE, main
 from regrow.report import read_report
 from regrow.tasks import make_task
 from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
-
-TINY = [
-    "task.options.numbers=[2,3]",
-    "policy.base.size.hidden=32",
-    "policy.base.size.layers=2",
-    "policy.base.size.intermediate=64",
-    "policy.base.demonstrations=3000",
-    "policy.base.validation=100",
-    "policy.base.train.max_steps=150",
-    "policy.base.train.learning_rate=0.01",
-    "policy.train.max_steps=5",
-    "prm.zero.problems=100",
-    "prm.zero.train.max_steps=20",
-    "prm.train.max_steps=5",
-    "round.count=2",
-    "round.problems=24",
-    "round.budget.tokens=100",
-    "round.controls=[]",
-    "evaluate.problems=8",
-    "evaluate.drawn=4",
-    "evaluate.samples=2",
-    "evaluate.budget.tokens=40",
-]
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,24 @@
 """Outcomes without gold answers, by hand, and that they are what a run learns from."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
 import pytest
-from grown import TASK
 from lessons_by_hand import FINALS, tree_of
+from tiny_run import TINY
 
 from mcts.errors import InputError
+from mcts.seeds import seed_of
 from mcts.types import Outcome, Problem
+from regrow.cli import main
+from regrow.judging import answers_of
 from regrow.pseudo_labels import PseudoLabels, common, votes
+from regrow.tasks import make_task
+from regrow.tasks.task import Split
+from regrow.trace_store import read_trees
+
+TASK = make_task("countdown", numbers=(2, 3))
 
 RIGHT, WRONG, SILENT = Outcome.CORRECT, Outcome.WRONG, Outcome.UNPARSED
 
@@ -64,10 +73,49 @@ def test_a_share_of_the_problems_is_without_gold_the_same_ones_each_time():
         covered = [PseudoLabels(share=share).covers(problem, 0) for problem in problems]
         assert sum(covered) / 400 == pytest.approx(share, abs=0.08)
         assert covered == [PseudoLabels(share=share).covers(problem, 0) for problem in problems]
-    assert TASK.answer(["no move"]) is None
 
 
 @pytest.mark.parametrize("wrong", [{"share": 1.5}, {"least": -0.1}, {"by": "gold"}, {"rephrasings": 0}, {"samples": 0}])
 def test_settings_that_cannot_be_are_told(wrong):
     with pytest.raises(InputError, match="pseudo_labels"):
         PseudoLabels(**wrong)
+
+
+@pytest.fixture(scope="module")
+def half_labelled(tmp_path_factory):
+    """A tiny run in which half the problems have no gold answer."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = ["round.count=1", "pseudo_labels.share=0.5", "pseudo_labels.least=0.3", "policy.train.max_steps=3"]
+    assert main(["train", *TINY, *settings, f"run.dir={folder / 'half'}", f"cache={folder / 'cache'}"]) == 0
+    return folder
+
+
+def test_what_has_no_gold_answer_is_judged_by_its_own_majority(half_labelled):
+    trees = read_trees(half_labelled / "half/round-1/traces")
+    without = [one for one in trees if not one.gold]
+    assert 0 < len(without) < len(trees)
+    labels = PseudoLabels(share=0.5, least=0.3)
+    assert [labels.covers(one.tree.problem, 0) for one in trees] == [not one.gold for one in trees]
+    for one in without:
+        assert one.outcomes == labels.outcomes(one.tree, answers_of(TASK, one.tree), None)
+    assert any(RIGHT in one.outcomes.values() for one in without)
+
+
+def test_a_gold_answer_that_shall_not_be_used_changes_nothing(half_labelled):
+    """The same problems from a file, once with garbage in place of those answers."""
+    trees = read_trees(half_labelled / "half/round-1/traces")
+    problems = {one.problem.id: one for one in TASK.problems(Split.TRAIN, 64, seed_of(0, "problems"))}
+    policies = []
+    for garbage in (False, True):
+        rows = []
+        for one in trees:
+            graded = problems[one.tree.problem.id]
+            answer = "77" if garbage and not one.gold else graded.answer
+            rows.append({"id": graded.problem.id, "problem": graded.problem.question, "answer": answer})
+        run, path = half_labelled / f"file-{garbage}", half_labelled / f"{garbage}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        where = [f"problems={path}", f"run.dir={run}", f"cache={half_labelled / 'cache'}"]
+        settings = ["round.count=1", "pseudo_labels.share=0.5", "pseudo_labels.least=0.3", "policy.train.max_steps=3"]
+        assert main(["train", *TINY, *settings, *where]) == 0
+        policies.append((run / "round-1/policy/model.safetensors").read_bytes())
+    assert policies[0] == policies[1]

@@ -22,7 +22,9 @@ METRIC, FILTER = "exact_match", "none"
 
 
 def lm_eval(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
-    """A sample: the solution that the search chose, its answer, and whether that is correct."""
+    """A sample: the solution that the search chose, its answer, and whether that is correct; only with a gold answer."""
+    if not verified.gold:
+        return
     tree, problem = verified.tree, verified.tree.problem
     said = "" if tree.answer == NO_NODE else recipe.prompt.delimiter.join(way(tree, tree.answer, is_correct=True).texts)
     doc = {"id": problem.id, "question": problem.question, "answer": verified.gold}

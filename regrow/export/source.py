@@ -29,12 +29,19 @@ def stores(folder: Path) -> list[Path]:
 
 
 def verified_trees(folders: Sequence[Path]) -> Iterator[VerifiedTree]:
-    """The trees of all `folders`. Raises `InputError` for trees that were not verified, and as `iter_trees` does."""
+    """The trees of all `folders` that anything was said of.
+
+    Raises:
+        InputError: There is none in a folder; or as `iter_trees` does.
+    """
     for folder in folders:
+        is_verified = False
         for verified in iter_trees(folder):
-            if not verified.gold and not verified.outcomes:
-                raise InputError(f"traces={folder}: trees without verdicts, expected verified ones (round-N/traces)")
-            yield verified
+            if verified.gold or verified.outcomes:
+                is_verified = True
+                yield verified
+        if not is_verified:
+            raise InputError(f"traces={folder}: trees without verdicts, expected verified ones (round-N/traces)")
 
 
 def one_a_problem(trees: Iterable[VerifiedTree]) -> Iterator[VerifiedTree]:

@@ -10,7 +10,9 @@ from regrow.verified import VerifiedTree
 
 
 def verl(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
-    """`data_source`, `prompt`, `ability`, `reward_model`, `extra_info`."""
+    """`data_source`, `prompt`, `ability`, `reward_model`, `extra_info`; nothing where no gold answer is known."""
+    if not verified.gold:
+        return
     problem = verified.tree.problem
     yield {
         "data_source": f"regrow/{recipe.task}",

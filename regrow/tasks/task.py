@@ -23,6 +23,7 @@ class GradedProblem:
     """A problem with its gold answer. Seen by verifiers and reports only; searches receive `problem`.
 
     Attributes:
+        answer: Empty where nobody knows it, or it shall not be used: then `regrow.pseudo_labels` say what is right.
         level: How hard its source calls it; empty where it says nothing. So is `subject`.
     """
 
