@@ -48,7 +48,7 @@ def experiment(folder, *overrides):
 def recorded(path, rows):
     """A policy that has these replies: prompt or question -> what it says, one after the other."""
     path.write_text("".join(json.dumps({"question": text, "completions": said}) + "\n" for text, said in rows.items()))
-    return ["policy=recorded", f"policy.recorded.path={path}", "strategies=[]"]
+    return ["policy=recorded", f"policy.recorded.path={path}"]
 
 
 def solutions(*answers):
@@ -84,6 +84,7 @@ def test_a_way_without_anything_to_start_from_leaves_its_turns_to_the_others(pro
     found = asked(problems, problems[5:6], ways=("challenge", "new"), count=2)
     assert [(one.way, one.parents) for one in found] == [("challenge", (problems[5],)), ("new", ())]
     assert asked([], ways=("rephrase",)) == []
+    assert [one.way for one in asked([], ways=("rephrase", "new"), count=2)] == ["new", "new"]
 
 
 def test_examples_are_different_problems_and_become_parents(problems):
@@ -107,6 +108,7 @@ def test_examples_are_different_problems_and_become_parents(problems):
         (["imagine.templates.rephrase=again"], "shows no problem, expected {question} in it"),
         (["imagine.templates.challenge=again"], "expected {question} or {examples} in it"),
         (["imagine.templates.new=''"], "is empty"),
+        (["dry_run=true"], "dry_run=true: expected regrow train, evaluate or generate"),
         (["samples=0"], "imagine.samples=0: expected 1 or more"),
         (["agreement=0.9", "too_easy=0.8"], "imagine.agreement=0.9, too_easy=0.8"),
         (["near_duplicate=1.5"], "imagine.near_duplicate=1.5"),
@@ -294,6 +296,18 @@ def test_stopped_it_goes_on_without_asking_again(world, tmp_path, monkeypatch):
     (tmp_path / IMAGINED_FILE).unlink()
     assert imagine(it, None, problems, [], tmp_path, number=1, name="again") == first
     assert read_imagined(tmp_path) == found
+
+
+def test_a_policy_is_asked_in_a_form_of_its_own_and_its_whole_reply_is_the_question(tmp_path):
+    question = next(filter(TASK.is_training, FRESH))
+    policy = recorded(tmp_path / "recorded.jsonl", {"new problem": [question], question: solutions(5)})
+    settings = ["imagine.ways=[new]", "imagine.count=1", "imagine.samples=1", "imagine.form.delimiter=' . '"]
+    imagine(experiment(tmp_path, *settings, *policy), None, [], [], tmp_path, number=1, name="form")
+    (kept,) = read_imagined(tmp_path)
+    (reply,), (solved,) = (read_trees(tmp_path / name) for name in ("asked", "solved"))
+    assert kept.question == question
+    assert len(reply.tree.path(int(reply.tree.finals()[0]))) == question.count(" . ") + 1
+    assert len(solved.tree.path(int(solved.tree.finals()[0]))) == 2
 
 
 def test_what_was_imagined_before_is_not_imagined_again(world, tmp_path):

@@ -34,6 +34,8 @@ def imagine_alone(config: Config) -> None:
     Raises:
         InputError: A setting that cannot be, or nothing to ask for.
     """
+    if config.dry_run:
+        raise InputError("dry_run=true: expected regrow train, evaluate or generate, which know what they would cost")
     folder = Path(config.run.dir)
     recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
     with open_run(folder, "imagine", recorded, ignore=MAY_DIFFER) as run:

@@ -63,7 +63,7 @@ def imagine(
         failures: What could not be solved the round before; see `regrow.imagine.agreement.failures`.
         number: The round's.
         name: The stage's, which seeds the draws; its scratch folder holds the journals.
-        before: Questions that were imagined earlier.
+        before: Further questions that need not be made again, such as those imagined in earlier rounds.
 
     Returns:
         `asked`, `kept`, `dropped` (reason -> count), `ways` (way -> the same three, flat) and `tokens_generated`.

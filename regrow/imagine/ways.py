@@ -67,14 +67,14 @@ The answer is the policy's, as with `self_verification`.
 """
 
 NEW = Way("new", places=())
-"""A whole pair of problem and solution (SELF-GUIDE, arXiv 2407.12874, section 3).
+"""A whole pair of problem and solution (SELF-GUIDE, arXiv 2407.12874).
 
 The question is made first, after a few examples where the template has a place for them. Its solutions are drawn by
 the same policy as those of every other way.
 """
 
 CHALLENGE = Way("challenge", Start.FAILURES, (QUESTION, EXAMPLES))
-"""More of what could not be solved (Self-Challenge, arXiv 2408.08978, section 3).
+"""More of what could not be solved (Self-Challenge, arXiv 2408.08978).
 
 There a model sums up failures as patterns, people mend these, and problems are made of the patterns. Here nobody mends
 any, so the failures themselves are shown.
