@@ -76,9 +76,9 @@ COMMANDS = {
     "imagine": Command(
         "problems that the policy makes of its training problems, filtered; no gold answers",
         (
-            "regrow imagine task=arithmetic task.options.synthesis=true imagine=arithmetic count=200",
+            "regrow imagine task=arithmetic imagine=arithmetic policy.path=DIR count=200",
             "regrow imagine task=gsm8k problems=train.jsonl policy=vllm policy.path=DIR imagine=llm count=5000",
-            "regrow search task=gsm8k problems=runs/imagine/imagined/imagined.jsonl policy.path=DIR",
+            "regrow search task=gsm8k problems=runs/imagine/imagined/imagined.jsonl policy.path=DIR prm.path=DIR",
         ),
         node="imagine",
         given=("run.name=imagine",),
