@@ -78,7 +78,7 @@ COMMANDS = {
         (
             "regrow imagine task=arithmetic imagine=arithmetic policy.path=DIR count=200",
             "regrow imagine task=gsm8k problems=train.jsonl policy=vllm policy.path=DIR imagine=llm count=5000",
-            "regrow search task=gsm8k problems=runs/imagine/imagined/imagined.jsonl policy.path=DIR prm.path=DIR",
+            "regrow imagine task=gsm8k policy=server imagine=llm ways=[rephrase,backward] imagine.templates.rephrase=TEXT",
         ),
         node="imagine",
         given=("run.name=imagine",),
