@@ -78,7 +78,7 @@ COMMANDS = {
         (
             "regrow imagine task=arithmetic imagine=arithmetic policy.path=DIR count=200",
             "regrow imagine task=gsm8k problems=train.jsonl policy=vllm policy.path=DIR imagine=llm count=5000",
-            "regrow imagine task=gsm8k policy=server imagine=llm ways=[rephrase,backward] imagine.templates.rephrase=TEXT",
+            "regrow imagine task=gsm8k policy=server imagine=llm ways=[rephrase,backward] agreement=0.75",
         ),
         node="imagine",
         given=("run.name=imagine",),
