@@ -73,6 +73,16 @@ COMMANDS = {
         node="generate",
         given=("run.name=generate",),
     ),
+    "imagine": Command(
+        "problems that the policy makes of its training problems, filtered; no gold answers",
+        (
+            "regrow imagine task=arithmetic imagine=arithmetic policy.path=DIR count=200",
+            "regrow imagine task=gsm8k problems=train.jsonl policy=vllm policy.path=DIR imagine=llm count=5000",
+            "regrow imagine task=gsm8k policy=server imagine=llm ways=[rephrase,backward] agreement=0.75",
+        ),
+        node="imagine",
+        given=("run.name=imagine",),
+    ),
     "search": Command(
         "search one question, or a file of them; no training, no gold answers",
         (
@@ -149,6 +159,10 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
             from regrow.generate.door import generate
 
             generate(config)
+        elif name == "imagine":
+            from regrow.imagine.door import imagine_alone
+
+            imagine_alone(config)
         elif name == "export":
             from regrow.export.door import export
 

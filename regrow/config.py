@@ -27,6 +27,7 @@ from prm.train import TrainPrm
 from regrow.alarms import Alarms
 from regrow.gate import Gate
 from regrow.generate.selection import Selection
+from regrow.imagine.imagination import Imagination
 from regrow.objectives import OBJECTIVES
 from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import Columns
@@ -370,6 +371,7 @@ class Config:
     pseudo_labels: Any = field(default_factory=schema_of(PseudoLabels))
     gate: Any = field(default_factory=schema_of(Gate))
     alarms: Any = field(default_factory=schema_of(Alarms))
+    imagine: Any = field(default_factory=schema_of(Imagination))
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     log: LogConfig = field(default_factory=LogConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)

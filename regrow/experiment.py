@@ -14,6 +14,7 @@ from regrow.alarms import Alarms
 from regrow.build import budget_of, check_choices, checker_of, columns_of, fields_of, objective_of, strategy_of, task_of
 from regrow.config import Config, settings_of
 from regrow.gate import LEAST, Gate
+from regrow.imagine.imagination import Imagination
 from regrow.manifest import Run
 from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import read_problems
@@ -45,6 +46,7 @@ class Experiment:
         self.policy_settings = settings_of(TrainPolicy, fields_of(config.policy.train), "policy.train")
         self.gate = settings_of(Gate, fields_of(config.gate), "gate")
         self.alarms = settings_of(Alarms, fields_of(config.alarms), "alarms")
+        self.imagination = settings_of(Imagination, fields_of(config.imagine), "imagine")
         self.objective = objective_of(config)
         self.pseudo_labels = settings_of(PseudoLabels, fields_of(config.pseudo_labels), "pseudo_labels")
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")

@@ -44,7 +44,7 @@ def test_every_command_helps_with_groups_and_examples(name, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trian"], "unknown command 'trian', expected one of train, generate, search, evaluate"),
+        (["trian"], "unknown command 'trian', expected one of train, generate, imagine, search, evaluate"),
         (["train", "no.such.key=1"], "no"),
         (["train", "seed=abc"], "seed"),
         (["train", "search=alphazero"], "rollout_branching"),

@@ -16,11 +16,10 @@ import pytest
 
 from mcts.types import Outcome
 from regrow.cli import UNUSABLE, main
-from regrow.generate.contamination import Contamination
+from regrow.contamination import Contamination
 from regrow.generate.selection import Selection
 from regrow.generate.solutions import difficulty_of
 from regrow.tasks import make_task
-from regrow.tasks.problems import Columns
 from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
 
@@ -193,18 +192,14 @@ def test_what_cannot_be_is_told_before_anything_is_done(wrong, said, tmp_path, c
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
-def test_a_question_is_contaminated_by_a_run_of_words_or_as_a_whole(tmp_path):
-    path = tmp_path / "test.jsonl"
-    path.write_text(
-        json.dumps({"question": "One two three four, five six!"}) + "\n" + json.dumps({"question": "Short"})
-    )
-    known = Contamination([str(path)], 4, Columns())
+def test_a_question_is_contaminated_by_a_run_of_words_or_as_a_whole():
+    known = Contamination(["One two three four, five six!", "Short"], 4)
     assert "And ONE two three four." in known
     assert "two three four five" in known
     assert "one two three" not in known
     assert "short" in known
     assert "short it is" not in known
-    assert "anything" not in Contamination([], 4, Columns())
+    assert "anything" not in Contamination([], 4)
 
 
 class Free:

@@ -49,6 +49,23 @@ def test_no_problem_of_one_split_is_in_another(name):
     assert not validation & test
 
 
+@pytest.mark.parametrize("name", [*TASKS, "game24"])
+def test_a_question_that_anybody_made_may_be_trained_on_only_where_the_task_would(name):
+    task = make_task(name)
+    for split in Split:
+        found = [task.is_training(graded.problem.question) for graded in task.problems(split, 100, 4)]
+        assert found == [split is Split.TRAIN] * 100
+
+
+def test_a_story_in_other_words_belongs_to_the_split_of_its_computation():
+    task = make_task("arithmetic")
+    rest = "pens . then tom buys 5 more . how many pens are there now ?"
+    found = [[task.is_training(f"tom {verb} {n} {rest}") for n in range(2, 60)] for verb in ("has", "starts with")]
+    assert found[0] == found[1]
+    assert set(found[0]) == {True, False}
+    assert task.is_training("pens pens how many")
+
+
 def test_no_arithmetic_test_problem_is_a_training_problem_in_other_words():
     task = make_task("arithmetic")
     keys = {

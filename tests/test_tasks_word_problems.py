@@ -26,6 +26,14 @@ def all_of(task, split):
     return task.problems(split, count, 0)
 
 
+def test_what_may_be_trained_on_is_told_as_the_source_is_split(tmp_path):
+    source = written(tmp_path / "a.jsonl", 300)
+    for task in (make_task("file", train=source), make_task("file", train=source, test=source)):
+        for split in (Split.TRAIN, Split.VALIDATION):
+            questions = [graded.problem.question for graded in all_of(task, split)]
+            assert {task.is_training(question) for question in questions} == {split is Split.TRAIN}
+
+
 def test_splits_of_one_source_are_disjoint_and_whole(tmp_path):
     task = make_task("file", train=written(tmp_path / "a.jsonl", 300))
     parts = {split: {one.problem.question for one in all_of(task, split)} for split in Split}

@@ -15,13 +15,14 @@ from typing import Any
 from mcts.errors import InputError
 from mcts.tree import SearchTree
 from mcts.walk import Query
-from regrow.generate.contamination import Contamination
+from regrow.contamination import Contamination
 from regrow.generate.journals import Journals
 from regrow.generate.plan import Plan
 from regrow.generate.shard import Shard, added, folder_of, record_of
 from regrow.judging import judged
 from regrow.progress import Advance, track
 from regrow.seen import Seen
+from regrow.tasks.problems import questions
 from regrow.tasks.task import GradedProblem
 
 JOURNALS = "journals"
@@ -100,7 +101,8 @@ class Generation:
     def _problems(self) -> Iterator[GradedProblem]:
         """What is read and neither came before nor stands in a test set."""
         read, seen = self.totals["read"], Seen()
-        contamination = Contamination(self._plan.test_sets, self._plan.ngram, self._plan.columns)
+        sources, columns = self._plan.test_sets, self._plan.columns
+        contamination = Contamination(questions(sources, columns), self._plan.ngram)
         for graded in self._plan.problems():
             read["problems"] += 1
             if seen.first(" ".join(graded.problem.question.casefold().split()), read["problems"]) != read["problems"]:

@@ -84,6 +84,11 @@ class Arithmetic:
             )
         return [_graded(story) for story in stories]
 
+    def is_training(self, question: str) -> bool:
+        """Whether its computation is; what is no story of the task's sentences is no problem of any split."""
+        story = read(question)
+        return story is None or split_of(story.key) is Split.TRAIN
+
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """Stories solved by demonstrators who calculate well but misread: each sentence with its own clarity.
 

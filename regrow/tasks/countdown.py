@@ -77,6 +77,10 @@ class Countdown:
             )
         return [_graded(numbers, target) for numbers, target in found]
 
+    def is_training(self, question: str) -> bool:
+        """By the hash of the question."""
+        return split_of(question) is Split.TRAIN
+
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """Drills of single equations, and games of uniformly random legal moves that are blind to the target.
 

@@ -50,6 +50,10 @@ class Game24:
         chosen = stream(self.name, split, seed).sample(found, len(found))[:count]
         return [GradedProblem(Problem(problem_id(self.name, one), one), str(TARGET)) for one in chosen]
 
+    def is_training(self, question: str) -> bool:
+        """By the hash of the question."""
+        return split_of(question) is Split.TRAIN
+
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
         """Whether the expression makes 24 of the problem's numbers, each used once."""
         said = _expression(steps)

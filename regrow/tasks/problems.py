@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from mcts.errors import InputError
@@ -70,9 +71,9 @@ def iter_problems(
         raise InputError(f"{source}: no problems, expected one a row")
 
 
-def questions(source: str, columns: Columns = ORDINARY) -> Iterator[str]:
-    """Stream the questions of a source, as they stand. Raises `InputError` if it cannot be read or a row has none."""
-    for row in rows(source):
+def questions(sources: Iterable[str], columns: Columns = ORDINARY) -> Iterator[str]:
+    """Stream the questions of sources, as they stand. Raises `InputError` if one cannot be read or a row has none."""
+    for row in chain.from_iterable(map(rows, sources)):
         try:
             yield _question(row.fields, columns)
         except ValueError as error:

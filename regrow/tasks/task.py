@@ -75,6 +75,9 @@ class Task(Protocol):
     def problems(self, split: Split, count: int, seed: int) -> list[GradedProblem]:
         """`count` distinct problems of `split`, the same for the same seed. Raises `ValueError` if there are fewer."""
 
+    def is_training(self, question: str) -> bool:
+        """Whether a question that `parse` gave, whoever made it, may be trained on: neither validation nor test."""
+
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
         """Judge a complete solution against the gold answer. May be called from several threads at once."""
 

@@ -62,6 +62,10 @@ class WordProblems:
             raise ValueError(f"{self.name}: expected count <= {len(order)}, all the {split} problems there are")
         return order
 
+    def is_training(self, question: str) -> bool:
+        """By the hash of the question, which says nothing of a test set that is apart."""
+        return self._split_of(question, Split.TRAIN) is Split.TRAIN
+
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
         """Grade the solution's final answer."""
         return shared_grader().grade(graded.answer, self._said("\n".join(steps)))

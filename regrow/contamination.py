@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
-from regrow.tasks.problems import Columns, questions
-
 _WORD = re.compile(r"\w+")
 
 
@@ -15,15 +13,13 @@ class Contamination:
     """The word n-grams of test sets.
 
     Args:
-        sources: Files or data sets whose questions must not come up; see `regrow.tasks.sources`.
+        questions: That must not come up.
         length: Words in a row that make a question contaminated. A shorter question is, if all of it is the same.
     """
 
-    def __init__(self, sources: Iterable[str], length: int, columns: Columns) -> None:
+    def __init__(self, questions: Iterable[str], length: int) -> None:
         self._length = length
-        self._known = {
-            gram for source in sources for question in questions(source, columns) for gram in self._grams(question)
-        }
+        self._known = {gram for question in questions for gram in self._grams(question)}
 
     def __contains__(self, question: str) -> bool:
         """Whether a question shares words with a test set."""
