@@ -11,23 +11,22 @@ from mcts.types import Outcome, Problem
 from regrow.tasks.arithmetic_slips import SLIPS, misread
 from regrow.tasks.arithmetic_templates import (
     LARGEST,
-    QUESTION_WORDS,
+    NUMBERS,
+    PLAIN,
     VOCABULARY,
-    Operation,
     Story,
     read,
     write,
     write_drill,
 )
+from regrow.tasks.arithmetic_truth import parse_answer, values_of
 from regrow.tasks.equation import canonical_key, parse_equation
-from regrow.tasks.progress import progress_values
 from regrow.tasks.split import problem_id, split_of, stream
 from regrow.tasks.task import Demonstration, GradedProblem, Split, ValuedSteps
 
 DRILL_SHARE = 0.4
 """The part of the demonstrations with a single operation; the rest are as long as the problems."""
 
-_ANSWER = re.compile(r"answer ([0-9]{1,6})")
 _PATIENCE = 20_000
 """Fruitless draws in a row after which there are taken to be no more new problems."""
 
@@ -57,7 +56,7 @@ class Arithmetic:
     def parse(self, question: str) -> str:
         """The question in lower case, words and punctuation separated by single spaces."""
         words = re.sub(r"([.?])", r" \1 ", question.lower()).split()
-        unknown = [word for word in words if word not in QUESTION_WORDS]
+        unknown = [word for word in words if word not in NUMBERS and word not in PLAIN.words]
         if unknown or not words:
             found = ", ".join(map(repr, unknown[:3])) or "nothing"
             raise ValueError(
@@ -107,8 +106,8 @@ class Arithmetic:
                 raise ValueError(f"arithmetic: expected a generated question, got {graded.problem.question!r}")
             rng = stream(self.name, "valued steps", seed, graded.problem.id)
             clean = [*(operation.equation.text for operation in story.operations), f"answer {story.answer}"]
-            valued.append(_valued(story, clean))
-            valued.extend(_valued(story, slip(story, rng)) for slip in SLIPS)
+            valued.append(values_of(story, clean))
+            valued.extend(values_of(story, slip(story, rng)) for slip in SLIPS)
         return valued
 
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
@@ -135,7 +134,7 @@ class Arithmetic:
         step before it was right. What follows a wrong step or an answer is wrong.
         """
         story = read(graded.problem.question)
-        return None if story is None else _valued(story, steps)
+        return None if story is None else values_of(story, steps)
 
     def canonical(self, steps: Sequence[str]) -> str:
         """The multiset of equations, larger operand of sums and products first, and the answer."""
@@ -158,48 +157,5 @@ class Arithmetic:
             yield story
 
 
-def parse_answer(step: str) -> int | None:
-    """The number of `answer 7`; None if `step` is nothing of that form."""
-    match = _ANSWER.fullmatch(" ".join(step.split()))
-    return int(match[1]) if match else None
-
-
 def _graded(story: Story) -> GradedProblem:
     return GradedProblem(Problem(problem_id(Arithmetic.name, story.question), story.question), str(story.answer))
-
-
-def _valued(story: Story, steps: Sequence[str]) -> ValuedSteps:
-    remaining = _remaining(story, steps)
-    return ValuedSteps(
-        question=story.question,
-        steps=tuple(steps),
-        is_complete=bool(steps) and parse_answer(steps[-1]) is not None,
-        values=progress_values(len(story.operations) + 1, remaining),
-        reachable=tuple(steps_left is not None for steps_left in remaining),
-    )
-
-
-def _remaining(story: Story, steps: Sequence[str]) -> list[int | None]:
-    """[K] the steps still to go after each step; None from the first wrong step on."""
-    pending = dict(enumerate(story.operations))
-    remaining: list[int | None] = []
-    is_open = True
-    for step in steps:
-        left = _steps_left(story, pending, step) if is_open else None
-        is_open = left is not None and left > 0
-        remaining.append(left)
-    return remaining
-
-
-def _steps_left(story: Story, pending: dict[int, Operation], step: str) -> int | None:
-    """The steps to go after `step`, which is struck off `pending`; None if it is wrong."""
-    answer = parse_answer(step)
-    if answer is not None:
-        return 0 if answer == story.answer else None
-    equation = parse_equation(step)
-    for index, operation in pending.items():
-        is_ready = operation.left_from not in pending and operation.right_from not in pending
-        if is_ready and equation and equation.ordered() == operation.equation.ordered():
-            del pending[index]
-            return len(pending) + 1
-    return None
