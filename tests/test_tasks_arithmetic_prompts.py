@@ -218,6 +218,20 @@ def test_every_problem_in_the_base_data_is_a_training_problem():
     assert found > len(SHOWN)
 
 
+def test_what_is_held_out_is_told_in_any_words_and_in_both_directions():
+    for split in Split:
+        stories = [story_of(g.problem.question) for g in TASK.problems(split, 200, 0)]
+        told = {}
+        for story in stories:
+            paraphrase = rephrase(story, random.Random(0))
+            assert TASK.is_training(story.question) == TASK.is_training(paraphrase.question) == (split is Split.TRAIN)
+            backward = turn_around(story)
+            told[split_of(backward.key)] = TASK.is_training(backward.question)
+        assert told == {other: split is other is Split.TRAIN for other in Split}
+    assert TASK.is_training("tom has pens . how many pens ?")
+    assert not any(TASK.is_training(write_prompt(way, QUESTION, STEPS)) for way in PROMPTS)
+
+
 def test_problems_of_synthesis_are_distinct_from_all_that_is_shown():
     held_out = {story_of(g.problem.question).key for g in TASK.problems(Split.TEST, 300, 0)}
     prompts = [read_prompt(d.question) for d in SHOWN]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 
 from mcts.types import Outcome, Problem
-from regrow.tasks.arithmetic_backward import BACKWARD_WORDS, read_backward
+from regrow.tasks.arithmetic_backward import BACKWARD_WORDS, read_backward, told_story
 from regrow.tasks.arithmetic_paraphrases import PARAPHRASED
 from regrow.tasks.arithmetic_prompts import PROMPT_WORDS, read_prompt
 from regrow.tasks.arithmetic_slips import SLIPS, misread
@@ -98,6 +98,17 @@ class Arithmetic:
                 f"arithmetic: expected count <= {len(stories)}, all the {split} problems found, got {count}"
             )
         return [_graded(story) for story in stories]
+
+    def is_training(self, question: str) -> bool:
+        """Whether its computation is, of a backward question both ways; a prompt is no problem to train on.
+
+        What is no story of the task's sentences is no problem of any split.
+        """
+        if self.synthesis and read_prompt(question):
+            return False
+        told = told_story(question, self._language) if self.synthesis else None
+        readings = [story for story in (self._read(question), told) if story is not None]
+        return all(split_of(story.key) is Split.TRAIN for story in readings)
 
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """Stories solved by demonstrators who calculate well but misread: each sentence with its own clarity.

@@ -27,16 +27,21 @@ def turn_around(story: Story) -> Story:
 
 
 def read_backward(question: str, language: Language) -> Story | None:
-    """The backward question's computation, from the told answer to x; None if no x from 1 to 99 gives that answer.
+    """The backward question's computation, from the told answer to x; None if no x from 1 to 99 gives that answer."""
+    story = told_story(question, language)
+    return None if story is None else turn_around(story)
 
-    No two do, since every answer rises with its first number.
+
+def told_story(question: str, language: Language) -> Story | None:
+    """The story that a backward question turns around; None as above.
+
+    It is the only one: every answer rises with its first number.
     """
     told = _TOLD.fullmatch(question)
     if told is None:
         return None
-    forward = (read(re.sub(r"\bx\b", str(x), told[1]), language) for x in range(1, LARGEST + 1))
-    backward = (turn_around(story) for story in forward if story is not None)
-    return next((story for story in backward if story.question == question), None)
+    stories = (read(re.sub(r"\bx\b", str(x), told[1]), language) for x in range(1, LARGEST + 1))
+    return next((story for story in stories if story is not None and turn_around(story).question == question), None)
 
 
 def _undone(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
