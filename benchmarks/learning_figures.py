@@ -21,8 +21,8 @@ from regrow.comparison import compare
 from regrow.evaluation import texts
 from regrow.prm_evaluation import score_all
 from regrow.tasks import make_task
-from regrow.tasks.arithmetic import parse_answer
 from regrow.tasks.arithmetic_templates import read
+from regrow.tasks.arithmetic_truth import parse_answer
 from regrow.tasks.countdown import Countdown
 from regrow.tasks.countdown_truth import parse_move, play
 from regrow.tasks.equation import parse_equation

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts.types import Outcome, Problem
-from regrow.tasks.arithmetic import Arithmetic, parse_answer
+from regrow.tasks.arithmetic import Arithmetic
 from regrow.tasks.arithmetic_slips import misread
 from regrow.tasks.arithmetic_templates import EVENTS, OPENINGS, QUESTIONS, read, write
+from regrow.tasks.arithmetic_truth import parse_answer
 from regrow.tasks.equation import parse_equation
 from regrow.tasks.task import GradedProblem, Split
 

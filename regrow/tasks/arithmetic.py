@@ -8,26 +8,22 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 
 from mcts.types import Outcome, Problem
+from regrow.tasks.arithmetic_backward import BACKWARD_WORDS, read_backward, told_story
+from regrow.tasks.arithmetic_paraphrases import PARAPHRASED
+from regrow.tasks.arithmetic_prompts import PROMPT_WORDS, read_prompt
 from regrow.tasks.arithmetic_slips import SLIPS, misread
-from regrow.tasks.arithmetic_templates import (
-    LARGEST,
-    QUESTION_WORDS,
-    VOCABULARY,
-    Operation,
-    Story,
-    read,
-    write,
-    write_drill,
-)
+from regrow.tasks.arithmetic_synthesis import demonstrate, is_shown
+from regrow.tasks.arithmetic_templates import LARGEST, NUMBERS, PLAIN, VOCABULARY, Story, read, write, write_drill
+from regrow.tasks.arithmetic_truth import parse_answer, values_of
 from regrow.tasks.equation import canonical_key, parse_equation
-from regrow.tasks.progress import progress_values
 from regrow.tasks.split import problem_id, split_of, stream
 from regrow.tasks.task import Demonstration, GradedProblem, Split, ValuedSteps
 
 DRILL_SHARE = 0.4
 """The part of the demonstrations with a single operation; the rest are as long as the problems."""
+PROMPT_SHARE = 0.35
+"""With `synthesis`, the part of the demonstrations about making and judging problems; the rest are as without."""
 
-_ANSWER = re.compile(r"answer ([0-9]{1,6})")
 _PATIENCE = 20_000
 """Fruitless draws in a row after which there are taken to be no more new problems."""
 
@@ -40,24 +36,43 @@ class Arithmetic:
 
     Args:
         operations: How many operations generated problems need, by turns.
+        synthesis: Whether the base data also teach a policy to make and judge problems when it is asked to
+            (`arithmetic_prompts`). Then problems come in more wordings, and questions may be asked backwards.
     """
 
     name = "arithmetic"
     is_checkable = False
 
-    def __init__(self, operations: Sequence[int] = (2, 3, 4)) -> None:
+    def __init__(self, operations: Sequence[int] = (2, 3, 4), synthesis: bool = False) -> None:
         if not operations or not all(1 <= length <= 6 for length in operations):
             raise ValueError(f"arithmetic.operations: expected lengths from 1 to 6, got {list(operations)}")
+        if not isinstance(synthesis, bool):
+            raise ValueError(f"arithmetic.synthesis: expected true or false, got {synthesis!r}")
         self.operations = tuple(dict.fromkeys(operations))
+        self.synthesis = synthesis
+        self._language = PARAPHRASED if synthesis else PLAIN
+        more = (*PARAPHRASED.words, *BACKWARD_WORDS) if synthesis else ()
+        self._question_words = frozenset((*NUMBERS, *PLAIN.words, *more))
+        self._words = tuple(dict.fromkeys((*VOCABULARY, *more, *(PROMPT_WORDS if synthesis else ()))))
 
     def words(self) -> tuple[str, ...]:
-        """The numbers 0 to 99, the signs, the words of the stories, `.`, `?` and `answer`."""
-        return VOCABULARY
+        """The numbers 0 to 99, the signs, the words of the stories, `.`, `?` and `answer`.
+
+        With `synthesis` also those of other wordings and of prompts.
+        """
+        return self._words
 
     def parse(self, question: str) -> str:
-        """The question in lower case, words and punctuation separated by single spaces."""
-        words = re.sub(r"([.?])", r" \1 ", question.lower()).split()
-        unknown = [word for word in words if word not in QUESTION_WORDS]
+        """The question in lower case, words and punctuation separated by single spaces.
+
+        With `synthesis` also a prompt: what it asks about must be a question, too.
+        """
+        marks = r"([.?:;])" if self.synthesis else r"([.?])"
+        words = re.sub(marks, r" \1 ", question.lower()).split()
+        prompt = read_prompt(" ".join(words)) if self.synthesis else None
+        asked, steps = (prompt.question.split(), prompt.steps.split()) if prompt else (words, [])
+        unknown = [word for word in asked if word not in self._question_words]
+        unknown += [word for word in steps if word not in self._words]
         if unknown or not words:
             found = ", ".join(map(repr, unknown[:3])) or "nothing"
             raise ValueError(
@@ -85,35 +100,40 @@ class Arithmetic:
         return [_graded(story) for story in stories]
 
     def is_training(self, question: str) -> bool:
-        """Whether its computation is; what is no story of the task's sentences is no problem of any split."""
-        story = read(question)
-        return story is None or split_of(story.key) is Split.TRAIN
+        """Whether its computation is, of a backward question both ways; a prompt is no problem to train on.
+
+        What is no story of the task's sentences is no problem of any split.
+        """
+        if self.synthesis and read_prompt(question):
+            return False
+        told = told_story(question, self._language) if self.synthesis else None
+        readings = [story for story in (self._read(question), told) if story is not None]
+        return all(split_of(story.key) is Split.TRAIN for story in readings)
 
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """Stories solved by demonstrators who calculate well but misread: each sentence with its own clarity.
 
-        Every equation is true and every answer is the last result.
+        Every equation is true and every answer is the last result. With `synthesis`, a share of them is about
+        prompts, which are answered without fault.
         """
         rng = stream(self.name, "demonstrations", seed)
-        demonstrations: list[Demonstration] = []
-        while len(demonstrations) < count:
-            is_drill = rng.random() < DRILL_SHARE
-            story = write_drill(rng) if is_drill else write(rng, rng.choice(self.operations))
-            if story is not None and split_of(story.key) is Split.TRAIN:
-                demonstrations.append(Demonstration(story.question, misread(story, rng)))
-        return demonstrations
+        shown = self._shown(rng)
+        return [
+            demonstrate(shown, rng) if self.synthesis and rng.random() < PROMPT_SHARE else self._demonstration(rng)
+            for _ in range(count)
+        ]
 
     def valued_steps(self, problems: Sequence[GradedProblem], seed: int) -> list[ValuedSteps]:
         """For every problem the clean solution and one broken off by each kind of slip."""
         valued = []
         for graded in problems:
-            story = read(graded.problem.question)
+            story = self._read(graded.problem.question)
             if story is None:
                 raise ValueError(f"arithmetic: expected a generated question, got {graded.problem.question!r}")
             rng = stream(self.name, "valued steps", seed, graded.problem.id)
             clean = [*(operation.equation.text for operation in story.operations), f"answer {story.answer}"]
-            valued.append(_valued(story, clean))
-            valued.extend(_valued(story, slip(story, rng)) for slip in SLIPS)
+            valued.append(values_of(story, clean))
+            valued.extend(values_of(story, slip(story, rng)) for slip in SLIPS)
         return valued
 
     def verify(self, graded: GradedProblem, steps: Sequence[str]) -> Outcome:
@@ -139,12 +159,39 @@ class Arithmetic:
         order, operands of sums and products in any order. An answer is right if it is the gold answer and every
         step before it was right. What follows a wrong step or an answer is wrong.
         """
-        story = read(graded.problem.question)
-        return None if story is None else _valued(story, steps)
+        story = self._read(graded.problem.question)
+        return None if story is None else values_of(story, steps)
+
+    def solution(self, question: str) -> int | None:
+        """The exact answer; None for what the task cannot read as a problem, such as a prompt, or one gone wrong."""
+        story = self._read(question)
+        return None if story is None else story.answer
 
     def canonical(self, steps: Sequence[str]) -> str:
         """The multiset of equations, larger operand of sums and products first, and the answer."""
         return canonical_key(parse_equation(step) or step for step in steps)
+
+    def _read(self, question: str) -> Story | None:
+        """The story that a question tells or, with `synthesis`, asks backwards."""
+        story = read(question, self._language)
+        return read_backward(question, self._language) if story is None and self.synthesis else story
+
+    def _demonstration(self, rng: random.Random) -> Demonstration:
+        while True:
+            is_drill = rng.random() < DRILL_SHARE
+            if is_drill:
+                story = write_drill(rng, self._language)
+            else:
+                story = write(rng, rng.choice(self.operations), self._language)
+            if story is not None and split_of(story.key) is Split.TRAIN:
+                return Demonstration(story.question, misread(story, rng))
+
+    def _shown(self, rng: random.Random) -> Iterator[Story]:
+        """Training problems that demonstrations may show, without end and in any order."""
+        while True:
+            story = write(rng, rng.choice(self.operations), self._language)
+            if story is not None and is_shown(story):
+                yield story
 
     def _stories(self, split: Split, rng: random.Random) -> Iterator[Story]:
         """Stories of `split` with distinct computations, until no new one turns up."""
@@ -153,7 +200,7 @@ class Arithmetic:
         seen: set[str] = set()
         misses = 0
         while misses < _PATIENCE:
-            story = write(rng, length)
+            story = write(rng, length, self._language)
             if story is None or story.key in seen or story.answer in story.numbers or split_of(story.key) is not split:
                 misses += 1
                 continue
@@ -163,48 +210,5 @@ class Arithmetic:
             yield story
 
 
-def parse_answer(step: str) -> int | None:
-    """The number of `answer 7`; None if `step` is nothing of that form."""
-    match = _ANSWER.fullmatch(" ".join(step.split()))
-    return int(match[1]) if match else None
-
-
 def _graded(story: Story) -> GradedProblem:
     return GradedProblem(Problem(problem_id(Arithmetic.name, story.question), story.question), str(story.answer))
-
-
-def _valued(story: Story, steps: Sequence[str]) -> ValuedSteps:
-    remaining = _remaining(story, steps)
-    return ValuedSteps(
-        question=story.question,
-        steps=tuple(steps),
-        is_complete=bool(steps) and parse_answer(steps[-1]) is not None,
-        values=progress_values(len(story.operations) + 1, remaining),
-        reachable=tuple(steps_left is not None for steps_left in remaining),
-    )
-
-
-def _remaining(story: Story, steps: Sequence[str]) -> list[int | None]:
-    """[K] the steps still to go after each step; None from the first wrong step on."""
-    pending = dict(enumerate(story.operations))
-    remaining: list[int | None] = []
-    is_open = True
-    for step in steps:
-        left = _steps_left(story, pending, step) if is_open else None
-        is_open = left is not None and left > 0
-        remaining.append(left)
-    return remaining
-
-
-def _steps_left(story: Story, pending: dict[int, Operation], step: str) -> int | None:
-    """The steps to go after `step`, which is struck off `pending`; None if it is wrong."""
-    answer = parse_answer(step)
-    if answer is not None:
-        return 0 if answer == story.answer else None
-    equation = parse_equation(step)
-    for index, operation in pending.items():
-        is_ready = operation.left_from not in pending and operation.right_from not in pending
-        if is_ready and equation and equation.ordered() == operation.equation.ordered():
-            del pending[index]
-            return len(pending) + 1
-    return None
