@@ -4,7 +4,7 @@
     python benchmarks/bench_alphallm.py --parts ladder noise # some of it
     python benchmarks/bench_alphallm.py --render             # only `docs/alphallm.md`, from the figures that are there
 
-Every run is `regrow train` or `regrow evaluate` with the overrides of `alphallm_plan.py` and goes on where it was stopped; `--runs`
+Every run is a command of regrow with the overrides of `alphallm_plan.py`, and goes on where it was stopped; `--runs`
 says where they lie. With `--jobs 2` on two cores set OMP_NUM_THREADS=1. `docs/alphallm.json` keeps the figures with
 commit, hardware and command.
 """

@@ -22,7 +22,7 @@ METRIC, FILTER = "exact_match", "none"
 
 
 def lm_eval(verified: VerifiedTree, recipe: Recipe, index: int) -> Iterator[Row]:
-    """A sample: the solution that the search chose, its answer, and whether that is correct; only with a gold answer."""
+    """A sample: what the search chose, its answer, and whether that is correct; nothing without a gold answer."""
     if not verified.gold:
         return
     tree, problem = verified.tree, verified.tree.problem
