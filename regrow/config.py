@@ -35,7 +35,7 @@ T = TypeVar("T")
 LABELS = ("progress", "hard", "soft", "simple", "outcome")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-WEIGHTS = ("none", "visits", "confidence")
+WEIGHTS = ("none", "visits", "confidence", "ppr")
 """How much a label may count; see `regrow.selection.node_weights`."""
 
 SERVER, RECORDED, LASER = "server", "recorded", "laser"
@@ -167,8 +167,9 @@ class PrmConfig:
     soft and hard start from whether an answer is still in reach.
     `loss`: `auto` (squared error of `progress` and `simple`, cross-entropy of the others) or `pairwise` (comparisons of
     steps taken from one state and of finished solutions; see `prm.losses.pairwise`).
-    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step) or `confidence` (how narrow
-    the interval of its soft label is). `balance` gives good and bad labels the same total weight.
+    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step), `confidence` (how narrow the
+    interval of its soft label is) or `ppr` (how far the value that the search saw and the outcomes agree). `balance`
+    gives good and bad labels the same total weight.
     `restart`: every round trains PRM 0 anew on all traces, instead of going on from the last round's PRM.
     `calibration`: `none`, `temperature` or `isotonic`, fitted after training on the steps of a `calibration_share` of
     the problems, which are kept out of it; they also tell when to stop, with `train.patience`.

@@ -142,7 +142,7 @@ def test_only_progress_by_its_own_loss_is_progress():
     ("settings", "said"),
     [
         (["prm.loss=luck"], "prm.loss=luck: expected one of auto, pairwise"),
-        (["prm.weights=luck"], "prm.weights=luck: expected one of none, visits, confidence"),
+        (["prm.weights=luck"], "prm.weights=luck: expected one of none, visits, confidence, ppr"),
         (["prm.calibration=luck"], "prm.calibration=luck: expected one of none, temperature, isotonic"),
         (["prm.calibration_share=1"], "prm.calibration_share=1.0: expected a share between 0 and 1"),
         (["prm.balance=true", "prm.labels=progress"], "prm.balance with prm.labels=progress: expected labels that"),

@@ -1,7 +1,9 @@
 """What is learned from: exact labels for the yardstick, on the states that the PRM itself is given."""
 
+from dataclasses import replace
 from math import isnan, nan
 
+import naive
 import numpy as np
 import pytest
 from fakes import search_tree
@@ -72,3 +74,14 @@ def test_weights_are_ones_draws_or_how_narrow_the_interval_of_the_soft_label_is(
     np.testing.assert_allclose(node_weights(verified_tree(), "confidence"), expected, atol=1e-4)
     [first, *_] = prm_states([verified_tree()], "soft", per_problem=9, seed=0, weights="visits")
     assert first.weights == (4.0, 4.0, 1.0)
+
+
+def test_ppr_weighs_a_label_by_how_far_its_value_and_the_outcomes_agree():
+    """Soft labels .25, .25, -, 1, 0, -: a value of 1 contradicts 0, and where neither is known nothing counts."""
+    verified = verified_tree()
+    values = [0.5, 0.25, 0.75, 1.0, 1.0, nan]
+    verified = replace(verified, tree=replace(verified.tree, value=np.array(values, np.float32)))
+    weights = node_weights(verified, "ppr")
+    np.testing.assert_allclose(weights, [0.25, 0.5, 0.25, 1.0, 0.0, 0.0])
+    np.testing.assert_allclose(weights, naive.agreement(values, verified.labels.soft.tolist()))
+    assert weights.dtype == np.float32
