@@ -18,6 +18,7 @@ from policy.train import TrainPolicy
 from policy.train import train as train_policy
 from prm import model as prm_model
 from prm.labels import LabelledState
+from prm.peers import NONE
 from prm.train import TrainPrm
 from regrow import atomic, provenance
 from regrow.build import fields_of, predicts_progress
@@ -94,7 +95,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
         with track("PRM 0") as advance:
             train_prm(
-                config.prm,
+                dataclasses.replace(config.prm, noise=NONE),
                 start,
                 data[held_out:],
                 folder,

@@ -21,6 +21,7 @@ from policy.vllm_settings import VllmSettings
 from prm.calibration import METHODS, NONE, TEMPERATURE
 from prm.formats import FORMATS, OURS
 from prm.model import HEADS
+from prm.peers import NOISE, PEER
 from prm.train import AUTO, LOSSES
 from regrow.config import (
     CONTROLS,
@@ -121,6 +122,7 @@ def check_choices(config: Config) -> None:
         "prm.labels": (config.prm.labels, LABELS),
         "prm.loss": (config.prm.loss, LOSSES),
         "prm.weights": (config.prm.weights, WEIGHTS),
+        "prm.noise": (config.prm.noise, NOISE),
         "prm.calibration": (config.prm.calibration, METHODS),
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
@@ -189,6 +191,8 @@ def _check_prm(prm: PrmConfig) -> None:
     if prm.balance and (prm.labels in PROGRESS or prm.loss != AUTO):
         why = f"labels={prm.labels}" if prm.labels in PROGRESS else f"loss={prm.loss}"
         raise InputError(f"config prm.balance with prm.{why}: expected labels that are good or bad, one by one")
+    if prm.noise == PEER and prm.loss != AUTO:
+        raise InputError(f"config prm.noise=peer with prm.loss={prm.loss}: expected labels that are learned one by one")
     if prm.weights != NONE and prm.labels == "simple":
         raise InputError(f"config prm.weights={prm.weights} with prm.labels=simple: expected labels of judged draws")
     if prm.calibration == TEMPERATURE and predicts_progress(prm) and prm.format in (None, OURS):

@@ -23,6 +23,7 @@ from policy.recorded import RecordedSettings
 from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
+from prm.peers import Peers
 from prm.train import TrainPrm
 from regrow.alarms import Alarms
 from regrow.gate import Gate
@@ -170,6 +171,8 @@ class PrmConfig:
     `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step), `confidence` (how narrow the
     interval of its soft label is) or `ppr` (how far the value that the search saw and the outcomes agree). `balance`
     gives good and bad labels the same total weight.
+    `noise`: what is done about wrong labels: `none`, or `peer`: two PRMs choose each other's labels, as `peers` says;
+    PRM 0, whose labels are known, has none.
     `restart`: every round trains PRM 0 anew on all traces, instead of going on from the last round's PRM.
     `calibration`: `none`, `temperature` or `isotonic`, fitted after training on the steps of a `calibration_share` of
     the problems, which are kept out of it; they also tell when to stop, with `train.patience`.
@@ -188,6 +191,8 @@ class PrmConfig:
     loss: str = "auto"
     weights: str = "none"
     balance: bool = False
+    noise: str = "none"
+    peers: Any = field(default_factory=schema_of(Peers))
     restart: bool = False
     calibration: str = "none"
     calibration_share: float = 0.05

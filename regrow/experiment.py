@@ -15,6 +15,7 @@ from regrow.build import budget_of, check_choices, checker_of, columns_of, field
 from regrow.config import Config, settings_of
 from regrow.gate import LEAST, Gate
 from regrow.manifest import Run
+from regrow.prm_training import peers_of
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import GradedProblem, Split
 
@@ -47,6 +48,7 @@ class Experiment:
         self.objective = objective_of(config)
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
+        peers_of(config.prm)
         self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
         self._given = read_problems(config.problems, self.task, columns_of(config)) if config.problems else None

@@ -107,7 +107,8 @@ def node_weights(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
     """
     if kind == "ppr":
         process, outcome = (np.nan_to_num(one, nan=0.5) for one in (verified.tree.value, verified.labels.soft))
-        return np.abs(process + outcome - 1.0).clip(0.0, 1.0).astype(np.float32)
+        agreement: NDArray[np.float32] = np.abs(process + outcome - np.float32(1.0))
+        return agreement
     draws = judged_draws(verified.tree, verified.outcomes)
     if kind == "none":
         return np.ones(len(draws), np.float32)
