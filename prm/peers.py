@@ -88,8 +88,9 @@ def train_peers(
     with TemporaryDirectory(prefix="prm-peers-") as scratch:
         for number in range(peers.rounds):
             is_last = number == peers.rounds - 1
-            told = [_believed(data, models[1 - k], peers.share(number), config, format) for k in (0, 1)]
-            for k in (0,) if is_last else (0, 1):
+            learners = (0,) if is_last else (0, 1)
+            told = {k: _believed(data, models[1 - k], peers.share(number), config, format) for k in learners}
+            for k in learners:
                 folder = out if is_last else Path(scratch) / f"{number}-{k}"
                 folder.mkdir(exist_ok=True)
                 result = train(

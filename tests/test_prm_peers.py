@@ -64,6 +64,8 @@ def test_what_the_peers_keep_has_far_less_noise_in_it(noisy, tmp_path, monkeypat
     start, data, flipped = noisy
     given = []
     monkeypatch.setattr(peers_file, "train", lambda *args, **told: (given.append(args), train(*args, **told))[1])
+    asked, values = [], peers_file._values
+    monkeypatch.setattr(peers_file, "_values", lambda model, *told: (asked.append(model.name), values(model, *told))[1])
     result = train_peers(start, data, tmp_path / "out", SETTINGS, peers=Peers(keep=0.7), seed=0)
     assert len(flipped) / len(data) > 0.28
     noise = [np.mean([item.state.problem.id in flipped for item in args[1] if is_kept(item)]) for args in given]
@@ -73,9 +75,10 @@ def test_what_the_peers_keep_has_far_less_noise_in_it(noisy, tmp_path, monkeypat
     assert result["steps"] == 7 * 20
     assert result["labels"] == 280
     assert result["kept"] == pytest.approx(0.7)
-    # Each learns from what the other chose, and goes on from its own model.
+    # Each goes on from its own model, and learns from what the other chose.
     assert given[4][1] != given[5][1]
     assert [args[0].name for args in given] == ["start", "start", "0-0", "0-1", "1-0", "1-1", "2-0"]
+    assert asked == ["0-1", "0-0", "1-1", "1-0", "2-1"]
 
 
 def test_the_same_seed_gives_the_same_weights_and_reports_rise_to_the_end(noisy, tmp_path):
