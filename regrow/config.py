@@ -43,6 +43,9 @@ SERVER, RECORDED, LASER = "server", "recorded", "laser"
 ENGINES = ("transformers", "vllm", SERVER, RECORDED)
 """What generates; see `policy`."""
 
+CRITICS = {"prm": "process", "orm": "outcome"}
+"""Critics that may be trained, and what they are among `regrow.models.Models`."""
+
 WITHOUT_WEIGHTS = (SERVER, RECORDED)
 """Policies that are no checkpoint here: nothing can be fitted from them."""
 
@@ -214,14 +217,23 @@ class PrmConfig:
 
 @dataclass
 class CriticsConfig:
-    """Checkpoints that eta-MCTS asks beside policy and PRM, which is then its value function; null goes without.
+    """Whom eta-MCTS asks beside policy and PRM, which is then its value function; null goes without.
 
-    `prm` values steps, `orm` finished solutions, `fast` is a smaller policy for rollouts. All may be the same model.
+    `prm` values steps, `orm` finished solutions, `fast` is a smaller policy for rollouts: checkpoints, which may be the
+    same. `train` names those of `prm` and `orm` that every round retrains from its traces, on `prm_labels` and
+    `orm_labels`, else as `prm` says; where there is no checkpoint, they begin as PRM 0 does, with these labels.
+    `shared`: the round's PRM has all three roles; its hard and soft labels are outcomes at the end of a solution.
+    `tool`: a solution is worth nothing to the ORM from its first false equation on; without an ORM it is worth 1 else.
     """
 
     prm: str | None = None
     orm: str | None = None
     fast: str | None = None
+    train: list[str] = field(default_factory=list)
+    prm_labels: str = "hard"
+    orm_labels: str = "outcome"
+    shared: bool = False
+    tool: bool = False
 
 
 @dataclass
