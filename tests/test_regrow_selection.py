@@ -65,6 +65,13 @@ def test_outcome_labels_stand_at_judged_solutions_alone():
     assert all(isnan(label) for item in states for label in item.labels[:-1])
 
 
+def test_hard_and_soft_labels_are_outcomes_at_the_end_of_a_solution():
+    """So a PRM that learns them is an outcome reward model, too (`critics.shared`)."""
+    outcome = node_labels(verified_tree(), "outcome")
+    for kind in ("hard", "soft"):
+        np.testing.assert_array_equal(node_labels(verified_tree(), kind)[[3, 4, 5]], outcome[[3, 4, 5]])
+
+
 def test_weights_are_ones_draws_or_how_narrow_the_interval_of_the_soft_label_is():
     """One draw of one: z2 = 3.8415, the interval of 1 is 1/(1 + z2) = .2065 to 1; of 1 in 4: .0456 to .6994."""
     np.testing.assert_array_equal(node_weights(verified_tree(), "none"), [1] * 6)
