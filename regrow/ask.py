@@ -30,6 +30,7 @@ from regrow.build import (
 from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
 from regrow.evaluation import texts
 from regrow.grow import grow
+from regrow.models import Models
 from regrow.panel import panel_of
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import Task
@@ -51,6 +52,7 @@ def ask(config: Config, question: str | None) -> None:
     if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
         policy = base.base_policy(config, task)
     prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
+    models = Models(policy, prm, **base.critics(config, task, policy))
     queries = [strategy.query(problem, budget, config.seed, "ask") for problem in problems]
     with tempfile.TemporaryDirectory() as scratch:
         trees = grow(
@@ -59,7 +61,7 @@ def ask(config: Config, question: str | None) -> None:
             scorer_of(config, prm),
             config.scheduler,
             checker=checker,
-            panel=panel_of(config, policy, strategy),
+            panel=panel_of(config, models, strategy),
             scratch=Path(scratch),
             what="searching",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from policy.train import TrainPolicy
 from policy.train import train as train_policy
 from prm import model as prm_model
 from prm.labels import LabelledState
+from prm.peers import NONE
 from prm.train import TrainPrm
 from regrow import atomic, provenance
-from regrow.build import fields_of, predicts_progress
-from regrow.config import RECORDED, BaseConfig, Config, PrmConfig, settings_of
+from regrow.build import critic_prm, fields_of, predicts_progress
+from regrow.config import CRITICS, RECORDED, BaseConfig, Config, PrmConfig, settings_of
 from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.selection import PROGRESS
@@ -94,7 +96,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
         train = settings_of(TrainPrm, fields_of(zero.train), "prm.zero.train")
         with track("PRM 0") as advance:
             train_prm(
-                config.prm,
+                dataclasses.replace(config.prm, noise=NONE),
                 start,
                 data[held_out:],
                 folder,
@@ -105,6 +107,26 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
             )
 
     return _cached(config, "prm", settings, _PRM_MAKERS, make)
+
+
+def critics(
+    config: Config, task: Task, policy: Path | None, keep: Callable[[str, Callable[[], Path]], Path] | None = None
+) -> dict[str, Path | None]:
+    """The directories of `config.critics`, by what they are among `regrow.models.Models`; None where there is none.
+
+    One that is to be trained and not given is fitted as PRM 0 is, with labels of its own.
+
+    Args:
+        keep: What makes a directory of its own, by name, of one that is fitted; None leaves it in the cache.
+    """
+    found: dict[str, Path | None] = {}
+    for name, model in CRITICS.items():
+        given = getattr(config.critics, name)
+        found[model] = Path(given) if given else None
+        if not given and name in config.critics.train:
+            fit = partial(prm_zero, dataclasses.replace(config, prm=critic_prm(config, name)), task, policy)
+            found[model] = keep(f"critic-{name}", fit) if keep else fit()
+    return found
 
 
 def known_steps(task: Task, kind: str, count: int, seed: int) -> list[LabelledState]:

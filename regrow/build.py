@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +12,6 @@ from mcts.budget import Budget, Unit
 from mcts.choice import Choice
 from mcts.errors import InputError
 from mcts.ports import Checker, Policy, StepScorer
-from mcts.types import Problem, Step
 from policy.prompts import PromptFormat
 from policy.recorded import RecordedSet, RecordedSettings, recorded_set
 from policy.server_settings import ServerSettings
@@ -21,9 +19,12 @@ from policy.vllm_settings import VllmSettings
 from prm.calibration import METHODS, NONE, TEMPERATURE
 from prm.formats import FORMATS, OURS
 from prm.model import HEADS
+from prm.peers import NOISE, PEER
 from prm.train import AUTO, LOSSES
+from regrow.checker import TaskChecker
 from regrow.config import (
     CONTROLS,
+    CRITICS,
     ENGINES,
     LABELS,
     LASER,
@@ -47,17 +48,6 @@ from regrow.tasks.problems import Columns
 from regrow.tasks.task import Split, Task
 
 W = TypeVar("W", bound=StrEnum)
-
-
-class TaskChecker:
-    """A task's own test of a solution, as the search core sees it: problem and steps, no gold answer."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-
-    def check(self, problem: Problem, steps: Sequence[Step]) -> bool:
-        """Whether the task accepts the solution."""
-        return self._task.check(problem, [step.text for step in steps])
 
 
 def task_of(config: Config) -> Task:
@@ -121,6 +111,7 @@ def check_choices(config: Config) -> None:
         "prm.labels": (config.prm.labels, LABELS),
         "prm.loss": (config.prm.loss, LOSSES),
         "prm.weights": (config.prm.weights, WEIGHTS),
+        "prm.noise": (config.prm.noise, NOISE),
         "prm.calibration": (config.prm.calibration, METHODS),
         "prm.head": (config.prm.head, HEADS),
         "prm.aggregate": (config.prm.aggregate, tuple(Aggregate)),
@@ -129,6 +120,8 @@ def check_choices(config: Config) -> None:
         "evaluate.unit": (config.evaluate.unit, tuple(Unit)),
         "output": (config.output, ("text", "json")),
     }
+    choices |= {f"critics.{name}_labels": (getattr(config.critics, f"{name}_labels"), LABELS) for name in CRITICS}
+    choices |= {f"critics.train[{i}]": (name, tuple(CRITICS)) for i, name in enumerate(config.critics.train)}
     choices |= {f"round.controls[{i}]": (name, CONTROLS) for i, name in enumerate(config.round.controls)}
     for key, (chosen, known) in choices.items():
         if chosen not in known:
@@ -136,6 +129,7 @@ def check_choices(config: Config) -> None:
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
     _check_prm(config.prm)
+    _check_critics(config)
     if config.prm.engine == RECORDED != config.policy.engine:
         raise InputError(f"config prm=recorded with policy={config.policy.engine}: expected policy=recorded beside it")
     if config.prm.engine == LASER and not config.prm.path:
@@ -184,15 +178,35 @@ def predicts_progress(prm: PrmConfig) -> bool:
     return prm.labels in PROGRESS and prm.loss == AUTO
 
 
-def _check_prm(prm: PrmConfig) -> None:
-    """What cannot be wanted of a PRM together."""
+def critic_prm(config: Config, name: str) -> PrmConfig:
+    """How the critic `name` of `config.critics` is trained: as the PRM is, on labels of its own."""
+    return dataclasses.replace(config.prm, labels=getattr(config.critics, f"{name}_labels"))
+
+
+def _check_critics(config: Config) -> None:
+    """What cannot be wanted of critics together."""
+    critics = config.critics
+    if config.search.kind != "eta_mcts" and critics.train:
+        raise InputError(f"config critics.train with search={config.search.kind}: expected search=eta_mcts, which asks")
+    if critics.shared and (critics.train or critics.prm or critics.orm):
+        raise InputError(
+            "config critics.shared: the PRM has all roles, expected no critics.prm, orm and train beside it"
+        )
+    for name in critics.train:
+        _check_prm(critic_prm(config, name), f"critics.{name}_labels")
+
+
+def _check_prm(prm: PrmConfig, labels: str = "prm.labels") -> None:
+    """What cannot be wanted of a PRM together, or of a critic, whose `labels` are a setting of their own."""
     if prm.balance and (prm.labels in PROGRESS or prm.loss != AUTO):
-        why = f"labels={prm.labels}" if prm.labels in PROGRESS else f"loss={prm.loss}"
-        raise InputError(f"config prm.balance with prm.{why}: expected labels that are good or bad, one by one")
+        why = f"{labels}={prm.labels}" if prm.labels in PROGRESS else f"prm.loss={prm.loss}"
+        raise InputError(f"config prm.balance with {why}: expected labels that are good or bad, one by one")
+    if prm.noise == PEER and prm.loss != AUTO:
+        raise InputError(f"config prm.noise=peer with prm.loss={prm.loss}: expected labels that are learned one by one")
     if prm.weights != NONE and prm.labels == "simple":
-        raise InputError(f"config prm.weights={prm.weights} with prm.labels=simple: expected labels of judged draws")
+        raise InputError(f"config prm.weights={prm.weights} with {labels}=simple: expected labels of judged draws")
     if prm.calibration == TEMPERATURE and predicts_progress(prm) and prm.format in (None, OURS):
-        raise InputError(f"config prm.calibration=temperature with prm.labels={prm.labels}: expected isotonic")
+        raise InputError(f"config prm.calibration=temperature with {labels}={prm.labels}: expected isotonic")
     if not 0.0 < prm.calibration_share < 1.0:
         raise InputError(f"config prm.calibration_share={prm.calibration_share}: expected a share between 0 and 1")
 

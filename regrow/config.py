@@ -23,6 +23,7 @@ from policy.recorded import RecordedSettings
 from policy.server_settings import ServerSettings
 from policy.train import TrainPolicy
 from policy.vllm_settings import VllmSettings
+from prm.peers import Peers
 from prm.train import TrainPrm
 from regrow.alarms import Alarms
 from regrow.gate import Gate
@@ -37,12 +38,15 @@ T = TypeVar("T")
 LABELS = ("progress", "hard", "soft", "simple", "outcome")
 """What a PRM may be trained to predict; see `PrmConfig`."""
 
-WEIGHTS = ("none", "visits", "confidence")
+WEIGHTS = ("none", "visits", "confidence", "ppr")
 """How much a label may count; see `regrow.selection.node_weights`."""
 
 SERVER, RECORDED, LASER = "server", "recorded", "laser"
 ENGINES = ("transformers", "vllm", SERVER, RECORDED)
 """What generates; see `policy`."""
+
+CRITICS = {"prm": "process", "orm": "outcome"}
+"""Critics that may be trained, and what they are among `regrow.models.Models`."""
 
 WITHOUT_WEIGHTS = (SERVER, RECORDED)
 """Policies that are no checkpoint here: nothing can be fitted from them."""
@@ -169,8 +173,11 @@ class PrmConfig:
     soft and hard start from whether an answer is still in reach.
     `loss`: `auto` (squared error of `progress` and `simple`, cross-entropy of the others) or `pairwise` (comparisons of
     steps taken from one state and of finished solutions; see `prm.losses.pairwise`).
-    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step) or `confidence` (how narrow
-    the interval of its soft label is). `balance` gives good and bad labels the same total weight.
+    `weights`: how much a label counts: `none` (1), `visits` (the draws beneath its step), `confidence` (how narrow the
+    interval of its soft label is) or `ppr` (how far the value that the search saw and the outcomes agree). `balance`
+    gives good and bad labels the same total weight.
+    `noise`: what is done about wrong labels: `none`, or `peer`: two PRMs choose each other's labels, as `peers` says;
+    PRM 0, whose labels are known, has none.
     `restart`: every round trains PRM 0 anew on all traces, instead of going on from the last round's PRM.
     `calibration`: `none`, `temperature` or `isotonic`, fitted after training on the steps of a `calibration_share` of
     the problems, which are kept out of it; they also tell when to stop, with `train.patience`.
@@ -189,6 +196,8 @@ class PrmConfig:
     loss: str = "auto"
     weights: str = "none"
     balance: bool = False
+    noise: str = "none"
+    peers: Any = field(default_factory=schema_of(Peers))
     restart: bool = False
     calibration: str = "none"
     calibration_share: float = 0.05
@@ -210,14 +219,23 @@ class PrmConfig:
 
 @dataclass
 class CriticsConfig:
-    """Checkpoints that eta-MCTS asks beside policy and PRM, which is then its value function; null goes without.
+    """Whom eta-MCTS asks beside policy and PRM, which is then its value function; null goes without.
 
-    `prm` values steps, `orm` finished solutions, `fast` is a smaller policy for rollouts. All may be the same model.
+    `prm` values steps, `orm` finished solutions, `fast` is a smaller policy for rollouts: checkpoints, which may be the
+    same. `train` names those of `prm` and `orm` that every round retrains from its traces, on `prm_labels` and
+    `orm_labels`, else as `prm` says; where there is no checkpoint, they begin as PRM 0 does, with these labels.
+    `shared`: the round's PRM has all three roles; its hard and soft labels are outcomes at the end of a solution.
+    `tool`: a solution is worth nothing to the ORM from its first false equation on; without an ORM it is worth 1 else.
     """
 
     prm: str | None = None
     orm: str | None = None
     fast: str | None = None
+    train: list[str] = field(default_factory=list)
+    prm_labels: str = "hard"
+    orm_labels: str = "outcome"
+    shared: bool = False
+    tool: bool = False
 
 
 @dataclass

@@ -104,7 +104,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
             _scorer(it, models, strategy),
             config.scheduler,
             checker=it.checker,
-            panel=panel_of(config, models.policy, strategy),
+            panel=panel_of(config, models, strategy),
             scratch=it.run.scratch(name),
             what=f"{strategy.name}, seed {seed}",
         )

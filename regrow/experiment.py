@@ -16,6 +16,7 @@ from regrow.config import Config, settings_of
 from regrow.gate import LEAST, Gate
 from regrow.imagine.imagination import Imagination
 from regrow.manifest import Run
+from regrow.prm_training import peers_of
 from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import GradedProblem, Split
@@ -51,6 +52,7 @@ class Experiment:
         self.pseudo_labels = settings_of(PseudoLabels, fields_of(config.pseudo_labels), "pseudo_labels")
         self.prm_settings = settings_of(TrainPrm, fields_of(config.prm.train), "prm.train")
         check_choices(config)
+        peers_of(config.prm)
         self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
         self._given = read_problems(config.problems, self.task, columns_of(config)) if config.problems else None

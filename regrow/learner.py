@@ -17,9 +17,9 @@ from mcts.tree import SearchTree
 from mcts.types import Outcome
 from policy.loss_record import write_loss
 from policy.train import train as train_policy
-from prm.labels import LabelledState
 from regrow import base, provenance
 from regrow.build import end_engines, policy_of, scorer_of
+from regrow.config import CRITICS
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
 from regrow.judging import judged, judged_without_gold
@@ -30,10 +30,10 @@ from regrow.models import Models
 from regrow.objectives import Objective, SupervisedTraces
 from regrow.objectives.material import Need
 from regrow.panel import panel_of
-from regrow.prm_training import train_prm
 from regrow.progress import track
+from regrow.replay import Replay
+from regrow.retraining import retrainings, without_seconds
 from regrow.sampling import draw, tokens_of
-from regrow.selection import exactly_labelled, is_replayed, prm_states
 from regrow.trace_store import read_trees, write_trees
 from regrow.trial import Passed, at_gate
 from regrow.verified import VerifiedTree
@@ -81,7 +81,7 @@ class Learner:
         self._before: Models | None = None
         self._objective = experiment.objective if teacher is Teacher.SEARCH else SupervisedTraces()
         self._known_alone = _demonstrations(experiment) if teacher is Teacher.BASE_ONLY else None
-        self._traces: list[Stage] = []
+        self._traces = Replay(experiment.config.round.traces_replay, experiment.config.seed)
         self._prefix = "" if teacher is Teacher.SEARCH else f"controls/{teacher}/"
 
     def learn(self, number: int) -> Learned:
@@ -92,23 +92,20 @@ class Learner:
         if self.teacher is not Teacher.BASE_ONLY:
             found = self._search(number)
             traces = self._verify(number, found)
-            self._traces.append(traces)
+            self._traces.add(traces)
             seconds |= {"search": found.seconds, "verify": traces.seconds}
             samples = self._samples(number, seconds)
             tokens = sum(int(stage.result["tokens_generated"]) for stage in (found, *samples.values()))
-        prm = exact = None
-        if self.models.prm is not None:
-            prm = self._retrain_prm(number, "prm", self.models.prm)
-            seconds["prm"] = prm.seconds
-        if self.models.exact is not None:
-            exact = self._retrain_prm(number, "prm-exact", self.models.exact)
-        policy = self._retrain_policy(number, "policy", self._objective, samples, prm)
+        values = self._retrain_values(number, seconds)
+        policy = self._retrain_policy(number, "policy", self._objective, samples, values.get("prm"))
         seconds["policy"] = policy.seconds
-        new = Models(policy.folder, prm.folder if prm else None, exact.folder if exact else None)
-        passed = self._at_the_gate(number, new)
+        new = {name: stage.folder for name, stage in values.items()} | {"policy": policy.folder}
+        passed = self._at_the_gate(number, dataclasses.replace(self.models, **new))
         self._before, self.models = self.models, passed.models
-        if passed.refused:
-            self._traces.pop()  # what may have misled a model is not learned from again
+        if passed.refused:  # what may have misled a model is not learned from again, nor asked
+            self._traces.drop_last()
+            critics = {name: getattr(self._before, name) for name in CRITICS.values()}
+            self.models = dataclasses.replace(passed.models, **critics)
         return Learned(seconds | passed.seconds, tokens, passed)
 
     def stage_name(self, number: int, name: str) -> str:
@@ -136,7 +133,7 @@ class Learner:
                 scorer_of(config, self.models.prm) if self.models.prm else None,
                 config.scheduler,
                 checker=it.checker,
-                panel=panel_of(config, self.models.policy, strategy),
+                panel=panel_of(config, self.models, strategy),
                 scratch=it.run.scratch(name),
                 what=f"round {number}, {'searching' if is_search else 'sampling for rest_em'}",
             )
@@ -180,16 +177,6 @@ class Learner:
             seconds[need] = drawn[need].seconds
         return drawn
 
-    def _kept(self, number: int) -> list[list[VerifiedTree]]:
-        """The trees to learn from, a list for each round so far: this round's, and a share of those before."""
-        config = self._it.config
-        share = config.round.traces_replay
-        past = [
-            [tree for tree in read_trees(stage.folder) if is_replayed(tree, share, config.seed, number)]
-            for stage in self._traces[:-1]
-        ]
-        return [*past, *(read_trees(stage.folder) for stage in self._traces[-1:])]
-
     # --- models -----------------------------------------------------------------------------------------------------
 
     def _retrain_policy(
@@ -205,7 +192,7 @@ class Learner:
             material = material_of(
                 it,
                 start,
-                self._kept(number),
+                self._traces.trees(number),
                 self.models,
                 first=self._start.policy or start,
                 before=self._before,
@@ -241,59 +228,26 @@ class Learner:
 
         inputs = {
             "policy": provenance.digest_dir(start),
-            "traces": [stage.digest for stage in self._traces],
+            "traces": self._traces.digests(),
             "samples": [stage.digest for stage in samples.values()],
             "models": self.models.digests(),
             "prm": prm.digest if prm else None,
         }
         return it.run.stage(stage, inputs=inputs, work=work)
 
-    def _retrain_prm(self, number: int, name: str, start: Path) -> Stage:
-        """Train a PRM on the labelled steps of all trees, good and bad; its yardstick on the truth about the same."""
-        it, config = self._it, self._it.config
-        start = (self._start.prm or start) if config.prm.restart else start
-        stage, seed = self.stage_name(number, name), seed_of(config.seed, "prm", number)
-
-        def work(folder: Path) -> dict[str, Any]:
-            states = self._prm_states(number)
-            if name == "prm-exact":
-                problems = [graded for past in range(1, number + 1) for graded in it.fresh(past)]
-                states = exactly_labelled(states, it.task, problems, config.prm.labels)
-            known = base.known_steps(it.task, config.prm.labels, round(config.prm.replay * len(states)), seed)
-            if not states:
-                shutil.copytree(start, folder, dirs_exist_ok=True)
-                return {"states": 0}
-            end_engines()
-            with track(f"round {number}, {name}") as advance:
-                result = train_prm(
-                    config.prm,
-                    start,
-                    states + known,
-                    folder,
-                    it.prm_settings,
-                    seed=seed,
-                    progress=base.reporter(advance),
-                    loggers=loggers_of(config.log),
-                    logs=it.run.folder / LOGS / stage,
-                )
-            return {"states": len(states), "replayed": len(known)} | without_seconds(result)
-
-        inputs = {"prm": provenance.digest_dir(start), "traces": [stage.digest for stage in self._traces]}
-        return it.run.stage(stage, inputs=inputs, work=work)
-
-    def _prm_states(self, number: int) -> list[LabelledState]:
-        config = self._it.config
-        return [
-            state
-            for trees in self._kept(number)
-            for state in prm_states(
-                trees,
-                config.prm.labels,
-                per_problem=config.prm.states_per_problem,
-                seed=config.seed,
-                weights=config.prm.weights,
-            )
-        ]
+    def _retrain_values(self, number: int, seconds: dict[str, float]) -> dict[str, Stage]:
+        """Retrain the value models that there are: name among the models -> stage. The yardstick's time is not told."""
+        stages: dict[str, Stage] = {}
+        for one in retrainings(self._it.config):
+            before, first = (getattr(models, one.model) for models in (self.models, self._start))
+            if before is None:
+                continue
+            name = self.stage_name(number, one.name)
+            start = (first or before) if one.prm.restart else before
+            stages[one.model] = one.stage(self._it, name, number, start, self._traces)
+            if not one.is_exact:
+                seconds[one.name] = stages[one.model].seconds
+        return stages
 
     # --- gate -------------------------------------------------------------------------------------------------------
 
@@ -309,8 +263,3 @@ def _demonstrations(it: Experiment) -> int:
     steps = it.policy_settings.max_steps
     each = it.policy_settings.batch_size * it.policy_settings.accumulate
     return each * steps if steps else it.config.policy.base.demonstrations
-
-
-def without_seconds(result: dict[str, float]) -> dict[str, float]:
-    """What a training returned, without the clock."""
-    return {key: value for key, value in result.items() if key != "seconds"}

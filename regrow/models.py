@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,17 @@ class Models:
         policy: None where a server has it: then nothing can be learned.
         prm: None in a line that has none.
         exact: The PRM's yardstick: the same model trained on the same steps with exact labels.
+        process: A PRM beside `prm`, which is a search's value function then; None where no such critic is asked.
+        outcome: The outcome reward model; None likewise.
     """
 
     policy: Path | None
     prm: Path | None = None
     exact: Path | None = None
+    process: Path | None = None
+    outcome: Path | None = None
 
     def digests(self) -> dict[str, str]:
         """For the inputs of a stage."""
-        named = {"policy": self.policy, "prm": self.prm, "exact": self.exact}
-        return {name: provenance.digest_dir(path) for name, path in named.items() if path is not None}
+        named = ((item.name, getattr(self, item.name)) for item in dataclasses.fields(self))
+        return {name: provenance.digest_dir(path) for name, path in named if path is not None}

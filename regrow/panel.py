@@ -8,25 +8,38 @@ from mcts.errors import InputError
 from mcts.panel import Panel
 from mcts.ports import StepScorer
 from mcts.search import EtaMcts
+from prm.fixed import ConstantScorer
 from regrow.build import fields_of, policy_of, prompt_of, scorer_of
 from regrow.config import WITHOUT_WEIGHTS, Config, settings_of
+from regrow.models import Models
 from regrow.strategy import Strategy
 
 
-def panel_of(config: Config, policy: Path | None, strategy: Strategy) -> Panel:
-    """The engines that a strategy's search asks, of those that the configuration names.
+def panel_of(config: Config, models: Models, strategy: Strategy) -> Panel:
+    """The engines that a strategy's search asks, of those that there are.
 
     Args:
-        policy: The policy's checkpoint directory; None where a server has it.
+        models: Of the round; with `critics.shared` its PRM is every critic.
     """
     critics = config.critics
     if not isinstance(strategy.search, EtaMcts):
-        return Panel(critic=_self_critic(config, policy, strategy))
+        return Panel(critic=_self_critic(config, models.policy, strategy))
+    process, outcome = (models.prm, models.prm) if critics.shared else (models.process, models.outcome)
     return Panel(
-        prm=scorer_of(config, Path(critics.prm)) if critics.prm else None,
-        orm=scorer_of(config, Path(critics.orm)) if critics.orm else None,
+        prm=scorer_of(config, process) if process else None,
+        orm=_orm(config, outcome),
         fast=policy_of(config, Path(critics.fast)) if critics.fast else None,
     )
+
+
+def _orm(config: Config, path: Path | None) -> StepScorer | None:
+    """The outcome reward model, with its tool if it has one; the tool judges alone where there is no model."""
+    if not config.critics.tool:
+        return scorer_of(config, path) if path else None
+    from regrow.grader import shared_grader
+    from regrow.tool_orm import ToolOrm
+
+    return ToolOrm(scorer_of(config, path) if path else ConstantScorer(1.0), shared_grader())
 
 
 def _self_critic(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:

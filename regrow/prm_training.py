@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from prm.calibrating import calibrate
 from prm.calibration import NONE
 from prm.labels import LabelledState, apart, balanced
+from prm.peers import PEER, Peers, train_peers
 from prm.train import TrainPrm, train
-from regrow.config import PrmConfig
+from regrow.build import fields_of
+from regrow.config import PrmConfig, settings_of
 
 
 def train_prm(
@@ -32,12 +35,12 @@ def train_prm(
     calibration shall hold at the true shares.
 
     Args:
-        prm: Which loss, balance and calibration, and how much is held out for it.
+        prm: Which loss, balance and calibration, how much is held out for it, and what is done about wrong labels.
         settings: How it is trained.
         validation: Held out already; None is taken from the data then.
 
     Returns:
-        As `prm.train.train`, and how many labels the PRM was `calibrated_on`, if it was to be.
+        As `prm.train.train` or `prm.peers.train_peers`, and how many labels the PRM was `calibrated_on`, if any.
     """
     held_out: list[LabelledState] = []
     stops_early = settings.patience is not None
@@ -45,7 +48,8 @@ def train_prm(
         data, held_out = apart(data, prm.calibration_share)
     if stops_early and not validation:
         validation = held_out
-    result = train(
+    fit = partial(train_peers, peers=peers_of(prm)) if prm.noise == PEER else train
+    result = fit(
         start,
         balanced(data) if prm.balance else data,
         out,
@@ -61,3 +65,8 @@ def train_prm(
     if prm.calibration == NONE:
         return result
     return result | {"calibrated_on": float(calibrate(out, held_out, prm.calibration, format=prm.format))}
+
+
+def peers_of(prm: PrmConfig) -> Peers:
+    """How two PRMs filter each other's labels. Raises `InputError` for a setting that cannot be."""
+    return settings_of(Peers, fields_of(prm.peers), "prm.peers")

@@ -75,7 +75,7 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
 
 
 def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Models, dict[str, float]]:
-    """The models of round 0, given by path or else the base policy and PRM 0, and the seconds they took.
+    """The models of round 0, given by path or else the base policy, PRM 0 and its like, and the seconds they took.
 
     A server's policy is no directory here, unless that of its tokenizer is given; recorded solutions and scores have
     no models.
@@ -99,7 +99,8 @@ def start_models(config: Config, experiment: Experiment, run: Run) -> tuple[Mode
     if config.prm.engine == RECORDED:
         return Models(policy), seconds
     prm = Path(config.prm.path or copied("prm", lambda: base.prm_zero(config, experiment.task, policy)))
-    return Models(policy, prm, prm if config.prm.yardstick else None), seconds
+    critics = base.critics(config, experiment.task, policy, keep=copied)
+    return Models(policy, prm, prm if config.prm.yardstick else None, **critics), seconds
 
 
 class Rounds:
@@ -173,7 +174,7 @@ class Rounds:
             budget=it.evaluate_budget,
             samples=config.evaluate.samples,
             checker=it.checker,
-            panel=panel_of(config, models.policy, it.strategy),
+            panel=panel_of(config, models, it.strategy),
             limits=config.scheduler,
             seed=seed_of(config.seed, "evaluate", number),
         )

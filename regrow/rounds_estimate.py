@@ -52,7 +52,7 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
 
             def searched(asked: list[Query]) -> Iterable[SearchTree]:
                 limits = config.scheduler
-                panel = panel_of(config, models.policy, strategy)
+                panel = panel_of(config, models, strategy)
                 return Scheduler(
                     policy,
                     scorer,

@@ -101,7 +101,14 @@ def node_weights(verified: VerifiedTree, kind: str) -> NDArray[np.float32]:
       then those of learning from each draw by itself; what is known without drawing counts as one draw.
     * `confidence`: 1 - (h - l), where l and h bound the 95 % Wilson interval of the soft label from n draws: 0.21 for
       one draw, towards 1 for many. Nothing for a node without a draw.
+    * `ppr`: |r_p + r_o - 1|, the centred blend of process reward r_p, the value that the search was told, and outcome
+      reward r_o, the soft label (after PPR, arXiv 2509.25598, whose formula was not checked: see `EtaMcts.blend`). 1
+      where both are sure and agree, 0 where they contradict each other; an unknown one is taken for 1/2.
     """
+    if kind == "ppr":
+        process, outcome = (np.nan_to_num(one, nan=0.5) for one in (verified.tree.value, verified.labels.soft))
+        agreement: NDArray[np.float32] = np.abs(process + outcome - np.float32(1.0))
+        return agreement
     draws = judged_draws(verified.tree, verified.outcomes)
     if kind == "none":
         return np.ones(len(draws), np.float32)

@@ -321,6 +321,15 @@ def infer_labels(
     return remaining, labels, progress
 
 
+def agreement(process: Sequence[float], outcome: Sequence[float]) -> list[float]:
+    """How far process and outcome reward, each about its middle, say the same of a step; NaN is no reward."""
+    found = []
+    for r_p, r_o in zip(process, outcome, strict=True):
+        centred = [0.0 if isnan(reward) else reward - 0.5 for reward in (r_p, r_o)]
+        found.append(abs(sum(centred)))
+    return found
+
+
 def success_rates(
     parent: Sequence[int], correct: Sequence[bool], wrong: Sequence[bool], draws: Sequence[int]
 ) -> list[float]:
@@ -637,8 +646,8 @@ def _eta_score(search: EtaMcts, walk: Walk, node: Node) -> float:
     score = 0.0
     for beta, term in (
         (search.beta_value, 2 * value - 1),
-        (search.beta_prm, prm),
-        (search.beta_orm, orm if verdict is None else float(verdict)),
+        (search.beta_prm, prm if search.blend == "sum" else prm - 0.5),
+        (search.beta_orm, (orm if verdict is None else float(verdict)) - (0.0 if search.blend == "sum" else 0.5)),
     ):
         if beta and not isnan(term):
             score += beta * term

@@ -160,6 +160,21 @@ def test_a_score_is_the_weighted_sum_of_what_the_critics_say():
     assert tree.value[1] == 0.75
 
 
+@pytest.mark.parametrize(("value", "expected"), [(0.0, -2.0), (1.0, 2.0), (0.5, 0.0)])
+def test_renorm_centres_process_and_outcome_reward(value, expected):
+    engines = {name: constant(value) for name in ("scorer", "prm", "orm")}
+    tree = grow(EtaMcts(blend="renorm"), ScriptedPolicy(World(depth=4, final=0.0)), 1, **engines)
+    assert tree.value_sum[1] == tree.value_sum[0] == pytest.approx(expected)
+
+
+def test_under_renorm_a_critic_that_is_not_there_says_as_much_as_one_that_cannot_tell():
+    search, sums = EtaMcts(blend="renorm", beta_prm=2.0), []
+    for orm in (None, constant(0.5)):
+        policy = ScriptedPolicy(World(depth=4, final=0.0))
+        sums.append(grow(search, policy, 1, scorer=constant(0.5), prm=constant(0.875), orm=orm).value_sum[1])
+    assert sums == [0.75, 0.75]
+
+
 def test_rollouts_are_the_fast_policys_and_stay_out_of_the_tree():
     policy, fast = ScriptedPolicy(World(depth=5, final=0.0)), ScriptedPolicy(World(depth=5, final=0.0))
     orm = constant(0.5)
@@ -184,6 +199,7 @@ def test_the_orm_ranks_finished_solutions():
     [
         lambda: EtaMcts(beta_orm=-1.0),
         lambda: EtaMcts(end_depth=0),
+        lambda: EtaMcts(blend="mean"),
         lambda: EndRule("("),
         lambda: EndRule(extensions=-1),
         lambda: Merging("looks"),

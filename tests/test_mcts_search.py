@@ -107,6 +107,7 @@ kinds = (
         rollouts=st.integers(0, 3),
         greedy_first=st.booleans(),
         end_depth=st.sampled_from([None, 2]),
+        blend=st.sampled_from(["sum", "renorm"]),
     ),
     st.builds(
         StepBeam,

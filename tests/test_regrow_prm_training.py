@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 from prm.calibration import read_calibration
 from prm.checkpoint import read_tokenizer
 from prm.labels import LabelledState
+from prm.peers import Peers
 from prm.scorer import HfScorer
 from prm.train import TrainPrm
 from regrow import base, prm_training
@@ -130,6 +131,16 @@ def test_known_steps_for_an_outcome_model_are_labelled_at_their_end():
     assert labels(known(True, False, is_complete=False)) == (3, 0.0)
 
 
+def test_peers_train_what_has_noise_and_nothing_else(monkeypatch, tmp_path):
+    trained, told = Trained(monkeypatch), {}
+    monkeypatch.setattr(prm_training, "train_peers", lambda *args, **given: told.update(given) or {"loss": 2.0})
+    prm = PrmConfig(noise="peer")
+    prm.peers.keep = 0.6
+    assert train_prm(prm, tmp_path, DATA, tmp_path, TrainPrm(), seed=5) == {"loss": 2.0}
+    assert trained.data is None
+    assert (told["peers"], told["seed"]) == (Peers(keep=0.6), 5)
+
+
 def test_only_progress_by_its_own_loss_is_progress():
     assert predicts_progress(PrmConfig(labels="progress"))
     assert predicts_progress(PrmConfig(labels="simple"))
@@ -142,13 +153,16 @@ def test_only_progress_by_its_own_loss_is_progress():
     ("settings", "said"),
     [
         (["prm.loss=luck"], "prm.loss=luck: expected one of auto, pairwise"),
-        (["prm.weights=luck"], "prm.weights=luck: expected one of none, visits, confidence"),
+        (["prm.weights=luck"], "prm.weights=luck: expected one of none, visits, confidence, ppr"),
         (["prm.calibration=luck"], "prm.calibration=luck: expected one of none, temperature, isotonic"),
         (["prm.calibration_share=1"], "prm.calibration_share=1.0: expected a share between 0 and 1"),
         (["prm.balance=true", "prm.labels=progress"], "prm.balance with prm.labels=progress: expected labels that"),
         (["prm.balance=true", "prm.loss=pairwise"], "prm.balance with prm.loss=pairwise: expected labels that"),
         (["prm.weights=visits", "prm.labels=simple"], "prm.weights=visits with prm.labels=simple: expected labels of"),
         (["prm.calibration=temperature", "prm.labels=progress"], "temperature with prm.labels=progress: expected isot"),
+        (["prm.noise=luck"], "prm.noise=luck: expected one of none, peer"),
+        (["prm.noise=peer", "prm.loss=pairwise"], "prm.noise=peer with prm.loss=pairwise: expected labels that are"),
+        (["prm.peers.keep=0"], "keep=0.0: expected a share"),
         (["prm.train.precision=float16"], "precision=float16: expected one of float32, bfloat16"),
     ],
 )

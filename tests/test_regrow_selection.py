@@ -1,7 +1,9 @@
 """What is learned from: exact labels for the yardstick, on the states that the PRM itself is given."""
 
+from dataclasses import replace
 from math import isnan, nan
 
+import naive
 import numpy as np
 import pytest
 from fakes import search_tree
@@ -63,6 +65,13 @@ def test_outcome_labels_stand_at_judged_solutions_alone():
     assert all(isnan(label) for item in states for label in item.labels[:-1])
 
 
+def test_hard_and_soft_labels_are_outcomes_at_the_end_of_a_solution():
+    """So a PRM that learns them is an outcome reward model, too (`critics.shared`)."""
+    outcome = node_labels(verified_tree(), "outcome")
+    for kind in ("hard", "soft"):
+        np.testing.assert_array_equal(node_labels(verified_tree(), kind)[[3, 4, 5]], outcome[[3, 4, 5]])
+
+
 def test_weights_are_ones_draws_or_how_narrow_the_interval_of_the_soft_label_is():
     """One draw of one: z2 = 3.8415, the interval of 1 is 1/(1 + z2) = .2065 to 1; of 1 in 4: .0456 to .6994."""
     np.testing.assert_array_equal(node_weights(verified_tree(), "none"), [1] * 6)
@@ -72,3 +81,14 @@ def test_weights_are_ones_draws_or_how_narrow_the_interval_of_the_soft_label_is(
     np.testing.assert_allclose(node_weights(verified_tree(), "confidence"), expected, atol=1e-4)
     [first, *_] = prm_states([verified_tree()], "soft", per_problem=9, seed=0, weights="visits")
     assert first.weights == (4.0, 4.0, 1.0)
+
+
+def test_ppr_weighs_a_label_by_how_far_its_value_and_the_outcomes_agree():
+    """Soft labels .25, .25, -, 1, 0, -: a value of 1 contradicts 0, and where neither is known nothing counts."""
+    verified = verified_tree()
+    values = [0.5, 0.25, 0.75, 1.0, 1.0, nan]
+    verified = replace(verified, tree=replace(verified.tree, value=np.array(values, np.float32)))
+    weights = node_weights(verified, "ppr")
+    np.testing.assert_allclose(weights, [0.25, 0.5, 0.25, 1.0, 0.0, 0.0])
+    np.testing.assert_allclose(weights, naive.agreement(values, verified.labels.soft.tolist()))
+    assert weights.dtype == np.float32

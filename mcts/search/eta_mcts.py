@@ -27,6 +27,8 @@ from mcts.tree import NO_NODE
 from mcts.types import Proposal, Role, Step, Until
 from mcts.widening import ADAPTIVE, Widening
 
+BLENDS = ("sum", "renorm")
+
 Asking = Generator[Request | tuple[Request, ...], Any, Any]
 
 
@@ -38,6 +40,11 @@ class EtaMcts:
     above. Scales: V, PRM and ORM tell probabilities in [0, 1]; the value enters in [-1, 1], so that with all betas 1 s
     is in [-1, 3], the scale of the published c and alpha. A critic that is not there adds nothing. The ORM of a
     finished solution is its own, and becomes its value, by which solutions are ranked.
+
+    With `blend="renorm"` process and outcome reward enter centred, beta_prm (PRM - 1/2) + beta_orm (mean ORM - 1/2),
+    with both betas 1 PRM + ORM - 1, so that an unknown one adds as much as one that cannot tell: s is in [-2, 2]. That
+    is how a review reads ReNorm (PPR, arXiv 2509.25598), which blends rewards of reinforcement learning; the formula
+    was not checked against the paper.
 
     Unlike in the released code a finished branch is never visited again.
 
@@ -54,6 +61,7 @@ class EtaMcts:
         rollout_temperature: Of these.
         greedy_first: Whether the first option of a node is the most likely one.
         end_depth: At this depth options run to the end; None leaves the limit of depth alone.
+        blend: How process and outcome reward enter the score: as they are (`sum`), or centred (`renorm`).
     """
 
     exploration: float = 1.0
@@ -68,6 +76,7 @@ class EtaMcts:
     rollout_temperature: float = 1.0
     greedy_first: bool = False
     end_depth: int | None = None
+    blend: str = "sum"
     temperature: float = 0.8
     name: str = "eta_mcts"
 
@@ -75,6 +84,8 @@ class EtaMcts:
         betas = (self.beta_value, self.beta_prm, self.beta_orm)
         if min(betas) < 0 or self.rollouts < 0 or (self.end_depth is not None and self.end_depth < 1):
             raise ValueError(f"{self}: expected betas and rollouts of 0 or more, and an end_depth of 1 or more")
+        if self.blend not in BLENDS:
+            raise ValueError(f"blend={self.blend}: expected one of {', '.join(BLENDS)}")
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Select, add one option, score it, back up, widen."""
@@ -123,7 +134,12 @@ class EtaMcts:
         told = float(verdict) if verdict is not None else outcome
         if forest.is_final(node) and not isnan(outcome):
             yield Revalue(node, outcome, counts=False)
-        terms = ((self.beta_value, 2.0 * value - 1.0), (self.beta_prm, prm), (self.beta_orm, told))
+        middle = 0.5 if self.blend == "renorm" else 0.0
+        terms = (
+            (self.beta_value, 2.0 * value - 1.0),
+            (self.beta_prm, prm - middle),
+            (self.beta_orm, told - middle),
+        )
         return sum(beta * term for beta, term in terms if beta and not isnan(term))
 
     def _outcome(self, forest: Forest, node: int) -> Asking:

@@ -32,6 +32,7 @@ from regrow.build import (
 )
 from regrow.config import WITHOUT_WEIGHTS, Config, settings_of
 from regrow.generate.selection import Selection
+from regrow.models import Models
 from regrow.panel import panel_of
 from regrow.strategy import Strategy
 from regrow.tasks.problems import Columns, iter_problems
@@ -89,7 +90,7 @@ class Plan:
         return Scheduler(
             self.policy,
             self.scorer,
-            panel=panel_of(config, self.policy_path, self.strategy),
+            panel=panel_of(config, self.models, self.strategy),
             checker=checker_of(config, self.task),
             max_depth=config.scheduler.max_depth,
             max_tokens=config.scheduler.max_tokens,
@@ -98,25 +99,29 @@ class Plan:
         )
 
     @cached_property
-    def policy_path(self) -> Path | None:
-        """The policy's directory: the one that is given, or the embedded base policy's; None with a server."""
-        if self.config.policy.path:
-            return Path(self.config.policy.path)
-        return None if self.config.policy.engine in WITHOUT_WEIGHTS else base.base_policy(self.config, self.task)
+    def models(self) -> Models:
+        """Those that are given, or else the embedded base policy, PRM 0 and its like.
+
+        There is no policy with a server, and no PRM for independent samples, if none is given.
+        """
+        config, task = self.config, self.task
+        policy = Path(config.policy.path) if config.policy.path else None
+        if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
+            policy = base.base_policy(config, task)
+        prm = Path(config.prm.path) if config.prm.path else None
+        if prm is None and not isinstance(self.strategy.search, BestOfN):
+            prm = base.prm_zero(config, task, policy)
+        return Models(policy, prm, **base.critics(config, task, policy))
 
     @cached_property
     def policy(self) -> Policy:
         """The generator."""
-        return policy_of(self.config, self.policy_path)
+        return policy_of(self.config, self.models.policy)
 
     @cached_property
     def scorer(self) -> StepScorer | None:
         """What values steps; None for independent samples without a PRM."""
-        if self.config.prm.path:
-            return scorer_of(self.config, Path(self.config.prm.path))
-        if isinstance(self.strategy.search, BestOfN):
-            return None
-        return scorer_of(self.config, base.prm_zero(self.config, self.task, self.policy_path))
+        return scorer_of(self.config, self.models.prm) if self.models.prm else None
 
     def _sampling(self, strategy: Strategy) -> tuple[Strategy, Budget]:
         """So many simulations a problem; independent samples are drawn in one request, which engines do best."""
