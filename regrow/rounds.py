@@ -17,7 +17,7 @@ from regrow import atomic, base, figures
 from regrow.alarms import Figures, Reading, readings
 from regrow.build import policy_of, predicts_progress, scorer_of
 from regrow.comparison import compare
-from regrow.config import RECORDED, SERVER, WITHOUT_WEIGHTS, Config
+from regrow.config import CRITICS, RECORDED, SERVER, WITHOUT_WEIGHTS, Config
 from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
@@ -59,8 +59,10 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
         if run.stage_done(f"round-{count}/evaluate") and (folder / REPORT_JSON).exists():
             console.print(f"{folder} is finished: nothing is done again")
         start, fitting = start_models(config, rounds.experiment, run)
-        if count and start.prm:
-            trainable_format(config.prm.format, start.prm)
+        trained = [start.prm, *(getattr(start, CRITICS[name]) for name in config.critics.train)]
+        for path in trained if count else ():
+            if path is not None:
+                trainable_format(config.prm.format, path)
         learner = Learner(rounds.experiment, Teacher.SEARCH, start)
         controls = [Learner(rounds.experiment, Teacher(name), Models(start.policy)) for name in config.round.controls]
         rounds.measure(0, learner, Learned(fitting, 0, Passed(start)), [])

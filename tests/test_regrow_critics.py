@@ -104,6 +104,16 @@ def test_a_control_has_no_critics(run):
     assert "process" not in stage_of(run, "controls/rest_em/round-1/search")["inputs"]
 
 
+def test_a_critic_that_is_only_read_is_told_before_anything_is_measured(run, tmp_path, capsys):
+    given = [f"policy.path={run / 'round-0/policy'}", f"prm.path={run / 'round-0/prm'}", "critics.train=[orm]"]
+    (tmp_path / "orm").mkdir()
+    config = {"architectures": ["Qwen2ForProcessRewardModel"], "model_type": "qwen2"}
+    (tmp_path / "orm/config.json").write_text(json.dumps(config))
+    told = [*TINY, *given, f"critics.orm={tmp_path / 'orm'}", f"run.dir={tmp_path / 'run'}"]
+    assert main(["train", *told]) == UNUSABLE
+    assert "orm: holds Qwen2ForProcessRewardModel, which is only read" in capsys.readouterr().err
+
+
 # --- who is asked ---------------------------------------------------------------------------------------------------
 
 
