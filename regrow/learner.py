@@ -13,7 +13,6 @@ from typing import Any
 
 from mcts.search import BestOfN
 from mcts.seeds import seed_of
-from mcts.tree import SearchTree
 from mcts.types import Outcome
 from policy.loss_record import write_loss
 from policy.train import train as train_policy
@@ -22,7 +21,6 @@ from regrow.build import end_engines, policy_of, scorer_of
 from regrow.config import CRITICS
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
-from regrow.judging import judged, judged_without_gold
 from regrow.lessons import lessons_of, material_of
 from regrow.logbook import LOGS, loggers_of
 from regrow.manifest import Stage
@@ -31,8 +29,11 @@ from regrow.objectives import Objective, SupervisedTraces
 from regrow.objectives.material import Need
 from regrow.panel import panel_of
 from regrow.progress import track
+from regrow.pseudo_labels import AGREEMENT
 from regrow.replay import Replay
 from regrow.retraining import retrainings, without_seconds
+from regrow.rewording import Rewordings, all_judged, reword
+from regrow.round_problems import RoundProblems
 from regrow.sampling import draw, tokens_of
 from regrow.trace_store import read_trees, write_trees
 from regrow.trial import Passed, at_gate
@@ -81,6 +82,7 @@ class Learner:
         self._before: Models | None = None
         self._objective = experiment.objective if teacher is Teacher.SEARCH else SupervisedTraces()
         self._known_alone = _demonstrations(experiment) if teacher is Teacher.BASE_ONLY else None
+        self._problems = RoundProblems(experiment, imagines=teacher is Teacher.SEARCH)
         self._traces = Replay(experiment.config.round.traces_replay, experiment.config.seed)
         self._prefix = "" if teacher is Teacher.SEARCH else f"controls/{teacher}/"
 
@@ -90,12 +92,14 @@ class Learner:
         samples: dict[Need, Stage] = {}
         tokens = 0
         if self.teacher is not Teacher.BASE_ONLY:
-            found = self._search(number)
-            traces = self._verify(number, found)
+            imagined, found, reworded = self._imagine(number), self._search(number), self._reword(number)
+            traces = self._verify(number, found, reworded)
             self._traces.add(traces)
-            seconds |= {"search": found.seconds, "verify": traces.seconds}
             samples = self._samples(number, seconds)
-            tokens = sum(int(stage.result["tokens_generated"]) for stage in (found, *samples.values()))
+            drawn = {"imagine": imagined, "search": found, "reword": reworded}
+            paid = {name: stage for name, stage in (drawn | samples).items() if stage}
+            seconds |= {name: stage.seconds for name, stage in paid.items()} | {"verify": traces.seconds}
+            tokens = sum(int(stage.result["tokens_generated"]) for stage in paid.values())
         values = self._retrain_values(number, seconds)
         policy = self._retrain_policy(number, "policy", self._objective, samples, values.get("prm"))
         seconds["policy"] = policy.seconds
@@ -114,11 +118,16 @@ class Learner:
 
     # --- traces -----------------------------------------------------------------------------------------------------
 
+    def _imagine(self, number: int) -> Stage | None:
+        """Have the policy make problems of its own, if it is to."""
+        last = self._traces.last()
+        return self._problems.begin(number, self.stage_name(number, "imagined"), self.models.policy, last)
+
     def _search(self, number: int) -> Stage:
-        """Grow a tree for each fresh problem. No gold answer is in reach."""
+        """Grow a tree for each problem. No gold answer is in reach."""
         it, config = self._it, self._it.config
         name = self.stage_name(number, "search")
-        problems = it.fresh(number)
+        problems = self._problems.of(number)
         is_search = self.teacher is Teacher.SEARCH
         best_of_n = BestOfN(temperature=it.strategy.search.temperature)
         strategy = it.strategy if is_search else dataclasses.replace(it.strategy, search=best_of_n)
@@ -142,24 +151,35 @@ class Learner:
 
         return it.run.stage(name, inputs=self.models.digests() | {"problems": digest_of(problems)}, work=work)
 
-    def _verify(self, number: int, found: Stage) -> Stage:
-        """Judge every solution against the gold answer, if there is one, and infer a label for every step."""
-        it = self._it
-        problems = {graded.problem.id: graded for graded in it.fresh(number)}
+    def _reword(self, number: int) -> Stage | None:
+        """Have the policy solve the problems without a gold answer in other words, if these are to judge."""
+        it, policy = self._it, self.models.policy
+        problems = [graded.problem for graded in self._problems.of(number) if not graded.answer]
+        if it.pseudo_labels.by != AGREEMENT or not problems:
+            return None
+        assert policy is not None
+        name = self.stage_name(number, "reworded")
+        inputs = {"policy": provenance.digest_dir(policy), "problems": provenance.digest([one.id for one in problems])}
+        return it.run.stage(name, inputs=inputs, work=partial(reword, it, policy, problems, name=name))
 
-        def verified(tree: SearchTree) -> VerifiedTree:
-            graded = problems[tree.problem.id]
-            return (
-                judged(it.task, graded, tree) if graded.answer else judged_without_gold(it.task, it.pseudo_labels, tree)
-            )
+    def _verify(self, number: int, found: Stage, reworded: Stage | None) -> Stage:
+        """Judge every solution, against the gold answer if there is one, and infer a label for every step."""
+        it = self._it
+        problems = {graded.problem.id: graded for graded in self._problems.of(number)}
 
         def work(folder: Path) -> dict[str, Any]:
-            trees = [verified(one.tree) for one in read_trees(found.folder)]
+            others = Rewordings(it.task, reworded.folder) if reworded else None
+            trees = [
+                verified
+                for one in read_trees(found.folder)
+                for verified in all_judged(it.task, problems[one.tree.problem.id], one.tree, it.pseudo_labels, others)
+            ]
             write_trees(folder, trees)
             solved = [any(outcome is Outcome.CORRECT for outcome in tree.outcomes.values()) for tree in trees]
             return {"problems": len(trees), "solved": sum(solved)}
 
-        return it.run.stage(self.stage_name(number, "traces"), inputs={"search": found.digest}, work=work)
+        inputs = {"search": found.digest} | ({"reworded": reworded.digest} if reworded else {})
+        return it.run.stage(self.stage_name(number, "traces"), inputs=inputs, work=work)
 
     def _samples(self, number: int, seconds: dict[str, float]) -> dict[Need, Stage]:
         """Draw what the objective wants beside the traces: a stage for each policy that draws."""
@@ -170,7 +190,7 @@ class Learner:
                 ahead = self._retrain_policy(number, "policy-ahead", SupervisedTraces(), {}, None)
                 seconds["policy ahead"], policy = ahead.seconds, ahead.folder
             assert policy is not None
-            name, problems = self.stage_name(number, need), it.fresh(number)
+            name, problems = self.stage_name(number, need), self._problems.of(number)
             work = partial(draw, it, policy, problems, count, name=name, what=f"round {number}, {need}")
             inputs = {"policy": provenance.digest_dir(policy), "problems": digest_of(problems), "samples": count}
             drawn[need] = it.run.stage(name, inputs=inputs, work=work)

@@ -29,6 +29,10 @@ class Replay:
         """Leave the last traces out from now on, if there are any: they may have misled a model."""
         del self._stages[-1:]
 
+    def last(self) -> list[VerifiedTree]:
+        """The trees of the last round that is learned from; none before the first."""
+        return [tree for stage in self._stages[-1:] for tree in read_trees(stage.folder)]
+
     def digests(self) -> list[str]:
         """For the inputs of a stage."""
         return [stage.digest for stage in self._stages]

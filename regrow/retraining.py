@@ -19,6 +19,7 @@ from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.replay import Replay
 from regrow.selection import exactly_labelled, prm_states
+from regrow.tasks.task import GradedProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Retraining:
         ]
         if not self.is_exact:
             return states
-        problems = [graded for past in range(1, number + 1) for graded in it.fresh(past)]
+        problems = [GradedProblem(one.tree.problem, one.gold) for of_round in traces.trees(number) for one in of_round]
         return exactly_labelled(states, it.task, problems, prm.labels)
 
 

@@ -1,4 +1,4 @@
-"""The same questions in other words, and what is answered to them: labels by agreement (Co-Reward, arXiv 2508.00410)."""
+"""The same questions in other words, and what is answered to them: for labels by agreement (Co-Reward, 2508.00410)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mcts.tree import SearchTree
 from mcts.types import Problem
 from regrow.build import policy_of
 from regrow.experiment import Experiment
 from regrow.imagine.asking import drawn
 from regrow.imagine.rephrasings import rephrasings
-from regrow.judging import answers_of, judged_without_gold
+from regrow.judging import answers_of, judged, judged_without_gold
 from regrow.pseudo_labels import PseudoLabels, votes
 from regrow.sampling import sampler, tokens_of
-from regrow.tasks.task import Task
+from regrow.tasks.task import GradedProblem, Task
 from regrow.trace_store import read_trees, write_trees
 from regrow.verified import VerifiedTree
 
@@ -73,3 +74,18 @@ class Rewordings:
             said: How often each answer was given to it.
         """
         return [judged_without_gold(self._task, labels, tree, said) for tree in self._trees[problem.id]]
+
+
+def all_judged(
+    task: Task, graded: GradedProblem, tree: SearchTree, labels: PseudoLabels, others: Rewordings | None
+) -> list[VerifiedTree]:
+    """A tree, judged, and behind it those of the same problem in other words, if there are any."""
+    if graded.answer:
+        return [judged(task, graded, tree)]
+    if others is None:
+        return [judged_without_gold(task, labels, tree)]
+    own = votes(tree, answers_of(task, tree))
+    return [
+        judged_without_gold(task, labels, tree, others.answers(graded.problem)),
+        *others.judged(labels, graded.problem, own),
+    ]

@@ -69,14 +69,14 @@ def exactly_labelled(
         kind: `progress` and `simple` get the exact v*, `hard` and `soft` whether a correct answer is still in reach.
 
     Returns:
-        Empty where the task knows no truth about steps.
+        Without those of which the task does not know the truth.
     """
     graded = {one.problem.id: one for one in problems}
     relabelled = []
     for item in states:
         truth = task.truth(graded[item.state.problem.id], [step.text for step in item.state.steps])
         if truth is None:
-            return []
+            continue
         # The bare problem: solvable, as all training problems are, and with no progress yet.
         exact = (0.0, *truth.values) if kind in PROGRESS else (1.0, *map(float, truth.reachable))
         labels = (NO_LABEL if isnan(had) else label for had, label in zip(item.labels, exact, strict=True))
