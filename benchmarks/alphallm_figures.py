@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -16,9 +17,15 @@ from numpy.typing import NDArray
 
 from regrow.imagine.imagined import read_imagined
 from regrow.standings import bootstrap_interval
+from regrow.tasks.arithmetic import Arithmetic
+from regrow.tasks.arithmetic_backward import told_story
+from regrow.tasks.arithmetic_paraphrases import PARAPHRASED
 from regrow.tasks.arithmetic_templates import read
-from regrow.tasks.split import split_of
 from regrow.tasks.task import Split
+
+OPERATIONS = (3, 4, 5)
+HELD_OUT = 2000
+"""Problems of test and validation, each, that imagined ones are held against: more than any run takes."""
 
 Correct = NDArray[np.float64]
 """[seeds, problems] 1 where the answer was right."""
@@ -81,25 +88,38 @@ def rounds_figures(folder: Path, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def noise_figures(folder: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """What PRMs know that were trained on flipped labels, with and without peers."""
-    return {"rows": [row for seed in seeds for row in noisy_prms(folder, seed)]}
+    """What PRMs know that were trained on flipped labels, with and without peers, of the same traces as the critics."""
+    runs = folder.parent / "ladder"
+    return {"rows": [row for seed in seeds for row in noisy_prms(runs / f"critics-{seed}", folder, seed)]}
 
 
 def imagined_figures(folder: Path, seeds: Sequence[int]) -> dict[str, Any]:
-    """What became of what the policy was asked for, and the exact truth about what was kept."""
-    ways: dict[str, dict[str, int]] = {}
+    """What became of what the policy was asked for, and the exact truth about what was kept.
+
+    A problem is valid if the task can read and solve it, and leaks if its computation is that of a test problem, or of
+    one that gates compare models on.
+    """
+    task = Arithmetic(operations=OPERATIONS, synthesis=True)
+    held_out = {
+        _key(graded.problem.question)
+        for split in (Split.TEST, Split.VALIDATION)
+        for graded in task.problems(split, HELD_OUT, seed=0)
+    }
+    ways: dict[str, Counter[str]] = {}
     for seed in seeds:
-        told = json.loads((folder / f"imagined-{seed}/report.json").read_text())
-        for way, counts in told["ways"].items():
-            sums = ways.setdefault(way, {})
-            for reason, count in counts.items():
-                sums[reason] = sums.get(reason, 0) + count
-        for one in read_imagined(folder / f"imagined-{seed}"):
-            story = read(one.question)
-            sums = ways[one.way]
-            sums["valid"] = sums.get("valid", 0) + (story is not None)
-            sums["leaks"] = sums.get("leaks", 0) + (story is not None and split_of(story.key) is not Split.TRAIN)
+        made = folder / f"imagined-{seed}/imagined"
+        for way, counts in json.loads((made / "stage.json").read_text())["result"]["ways"].items():
+            ways.setdefault(way, Counter()).update(counts)
+        for one in read_imagined(made):
+            ways[one.way]["valid"] += task.solution(one.question) is not None
+            ways[one.way]["leaks"] += _key(one.question) in held_out
     return {"ways": ways}
+
+
+def _key(question: str) -> str:
+    """The computation that a question asks for; of a backward one that which its story tells."""
+    told = told_story(question, PARAPHRASED) or read(question, PARAPHRASED)
+    return told.key if told else question
 
 
 def _accuracy(correct: Correct) -> dict[str, Any]:

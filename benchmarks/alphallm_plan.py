@@ -12,8 +12,8 @@ CRITICS = [
     "round.controls=[]",
     "prm.labels=soft",
     "critics.train=[prm,orm]",
-    "evaluate.problems=20",
-    "evaluate.drawn=20",
+    "evaluate.problems=300",
+    "evaluate.drawn=300",
     *OPEN_GATES,
 ]
 """The value function, PRM and ORM: of the same trees of the base policy, with soft, hard and outcome labels."""
@@ -48,7 +48,7 @@ ARMS = {
     "labels": [],
     "majority": ["pseudo_labels.share=1", "pseudo_labels.by=majority"],
     "threshold": ["pseudo_labels.share=1", "pseudo_labels.by=threshold", "pseudo_labels.least=0.9"],
-    "agreement": ["pseudo_labels.share=1", "pseudo_labels.by=agreement"],
+    "agreement": ["pseudo_labels.share=1", "pseudo_labels.by=agreement", "imagine=arithmetic", "imagine.count=0"],
     "self-consistency training": ["pseudo_labels.share=1", "pseudo_labels.by=majority", "search=best_of_n"],
 }
 """Who says what is right -> overrides. All generate the same number of tokens a problem; the last arm only samples."""

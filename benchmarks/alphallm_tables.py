@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from page_marks import fill, table
@@ -63,19 +64,16 @@ def rounds(figures: Mapping[str, Any]) -> str:
 
 
 def noise(figures: Mapping[str, Any]) -> str:
-    """A row a share of flipped labels."""
-    rows = [
-        [
-            f"{row['flipped']:.0%}",
-            str(row["seed"]),
-            f"{row['plain']:.3f}",
-            f"{row['peers']:.3f}",
-            "" if row["kept_flipped"] is None else f"{row['kept_flipped']:.1%}",
-        ]
-        for row in figures["rows"]
-    ]
-    heads = ["labels flipped", "seed", "AUROC, all labels", "AUROC, peers choose", "flipped among those chosen last"]
-    return table(heads, rows)
+    """A row a share of flipped labels: the mean over seeds, and each seed's."""
+    rows = []
+    for share in dict.fromkeys(row["flipped"] for row in figures["rows"]):
+        found = [row for row in figures["rows"] if row["flipped"] == share]
+        cells = [[row[name][key] for row in found] for key in ("auroc", "brier_skill") for name in ("plain", "peers")]
+        rows.append(
+            [f"{share:.0%}", *(f"**{fmean(cell):.3f}** ({' '.join(f'{x:.3f}' for x in cell)})" for cell in cells)]
+        )
+    heads = ["AUROC, all labels", "AUROC, peers choose", "Brier skill, all labels", "Brier skill, peers choose"]
+    return table(["labels flipped", *heads], rows)
 
 
 def imagined(figures: Mapping[str, Any]) -> str:

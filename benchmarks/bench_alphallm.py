@@ -45,9 +45,14 @@ PAGE, FIGURES = ROOT / "docs/alphallm.md", ROOT / "docs/alphallm.json"
 COMMAND = "python benchmarks/bench_alphallm.py"
 
 
+def critics(folder: Path, seed: int) -> None:
+    """Train the critics of the ladder: the labels of their traces are what noise is put into."""
+    run("train", folder.parent / f"ladder/critics-{seed}", [*CRITICS, *seeded(seed)])
+
+
 def ladder(folder: Path, seed: int) -> None:
     """Train the critics and the fast policy, then let all rungs search the same problems."""
-    run("train", folder / f"critics-{seed}", [*CRITICS, *seeded(seed)])
+    critics(folder, seed)
     run("train", folder / f"fast-{seed}", [*FAST, *seeded(seed)])
     made = folder / f"critics-{seed}"
     models = [
@@ -86,7 +91,7 @@ def imagined(folder: Path, seed: int) -> None:
 PARTS: dict[str, tuple[Callable[[Path, int], None], Callable[[Path, list[int]], dict[str, Any]]]] = {
     "ladder": (ladder, ladder_figures),
     "rounds": (rounds, rounds_figures),
-    "noise": (lambda folder, seed: None, noise_figures),
+    "noise": (critics, noise_figures),
     "imagined": (imagined, imagined_figures),
 }
 
