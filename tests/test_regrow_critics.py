@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_run import MODELS
 
 from mcts.search import BestOfN, EtaMcts
 from prm.fixed import ConstantScorer
@@ -23,17 +24,8 @@ from regrow.tool_orm import ToolOrm
 from regrow.trial import Passed
 
 TINY = [
-    "task.options.numbers=[2,3]",
-    "policy.base.size.hidden=32",
-    "policy.base.size.layers=2",
-    "policy.base.size.intermediate=64",
-    "policy.base.demonstrations=3000",
-    "policy.base.validation=100",
-    "policy.base.train.max_steps=150",
-    "policy.base.train.learning_rate=0.01",
+    *MODELS,
     "policy.train.max_steps=5",
-    "prm.zero.problems=100",
-    "prm.zero.train.max_steps=10",
     "prm.train.max_steps=5",
     "round.count=2",
     "round.problems=16",
@@ -56,7 +48,7 @@ def stage_of(folder, name):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, cache):
     """Two rounds. What the first makes of the policy is refused."""
     folder = tmp_path_factory.mktemp("runs") / "critics"
     refused = Verdict(POLICY, False, Comparison("new", "old", -0.5, -0.7, -0.3, 0.01, 9), 0.0, 1.0)
@@ -66,7 +58,7 @@ def run(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(learner_file, "at_gate", gate)
-        assert main(["train", *TINY, f"run.dir={folder}", f"cache={folder.parent}"]) == 0
+        assert main(["train", *TINY, f"run.dir={folder}", f"cache={cache}"]) == 0
     return folder
 
 

@@ -13,6 +13,7 @@ import datasets
 import duckdb
 import pandas as pd
 import pytest
+from tiny_run import MODELS
 
 from mcts.types import Outcome
 from regrow.cli import UNUSABLE, main
@@ -23,30 +24,13 @@ from regrow.tasks import make_task
 from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
 
-TINY = [
-    "task.options.numbers=[2,3]",
-    "policy.base.size.hidden=32",
-    "policy.base.size.layers=2",
-    "policy.base.size.intermediate=64",
-    "policy.base.demonstrations=3000",
-    "policy.base.validation=100",
-    "policy.base.train.max_steps=150",
-    "policy.base.train.learning_rate=0.01",
-    "prm.zero.problems=100",
-    "prm.zero.train.max_steps=20",
-]
 SMALL = [
-    *TINY,
+    *MODELS,
     "search=best_of_n",
     "count=60",
     "problems_per_shard=16",
     "scheduler.trees_at_once=8",
 ]
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +119,7 @@ def test_other_problems_in_the_same_folder_are_refused(cache, tmp_path, capsys):
     path.write_text("\n".join(map(json.dumps, rows)))
     command = [
         "generate",
-        *TINY,
+        *MODELS,
         "search=best_of_n",
         f"problems={path}",
         f"run.dir={tmp_path / 'run'}",
@@ -152,7 +136,7 @@ def test_questions_that_came_before_or_stand_in_a_test_set_are_left_out(cache, t
     rows = [{"id": i, "problem": f"2 {n} -> {n + 2}", "answer": n + 2} for i, n in enumerate([3, 4, 5, 6, 4])]
     problems.write_text("\n".join(map(json.dumps, rows)))
     tests.write_text(json.dumps({"question": "2 5 -> 7"}))
-    command = ["generate", *TINY, "search=best_of_n", f"problems={problems}", f"cache={cache}"]
+    command = ["generate", *MODELS, "search=best_of_n", f"problems={problems}", f"cache={cache}"]
     assert main([*command, f"run.dir={tmp_path / 'run'}", f"decontaminate=[{tests}]", "ngram=3"]) == 0
     report = json.loads((tmp_path / "run/report.json").read_text())
     assert report["read"] == {"problems": 5, "the same question again": 1, "shared with a test set": 1}

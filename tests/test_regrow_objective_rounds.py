@@ -17,11 +17,6 @@ from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 def trained(folder, cache, *settings):
     assert main(["train", *TINY, *settings, f"run.dir={folder}", f"cache={cache}"]) == 0
     return folder

@@ -6,6 +6,7 @@ import math
 import prm_published
 import pytest
 from prm_tiny import state
+from tiny_run import MODELS
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from prm.calibration import read_calibration
@@ -26,17 +27,8 @@ from regrow.tasks.task import ValuedSteps
 
 NAN = math.nan
 SMALL = [
-    "task.options.numbers=[2,3]",
-    "policy.base.size.hidden=32",
-    "policy.base.size.layers=2",
-    "policy.base.size.intermediate=64",
-    "policy.base.demonstrations=3000",
-    "policy.base.validation=100",
-    "policy.base.train.max_steps=150",
-    "policy.base.train.learning_rate=0.01",
+    *MODELS,
     "policy.train.max_steps=5",
-    "prm.zero.problems=100",
-    "prm.zero.train.max_steps=20",
     "prm.train.max_steps=10",
     "round.problems=24",
     "round.budget.tokens=100",
@@ -46,11 +38,6 @@ SMALL = [
     "evaluate.samples=2",
     "evaluate.budget.tokens=60",
 ]
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 def stage_of(folder, name):

@@ -82,11 +82,11 @@ def test_settings_that_cannot_be_are_told(wrong):
 
 
 @pytest.fixture(scope="module")
-def half_labelled(tmp_path_factory):
+def half_labelled(tmp_path_factory, cache):
     """A tiny run in which half the problems have no gold answer."""
     folder = tmp_path_factory.mktemp("runs")
     settings = ["round.count=1", "pseudo_labels.share=0.5", "pseudo_labels.least=0.3", "policy.train.max_steps=3"]
-    assert main(["train", *TINY, *settings, f"run.dir={folder / 'half'}", f"cache={folder / 'cache'}"]) == 0
+    assert main(["train", *TINY, *settings, f"run.dir={folder / 'half'}", f"cache={cache}"]) == 0
     return folder
 
 
@@ -101,7 +101,7 @@ def test_what_has_no_gold_answer_is_judged_by_its_own_majority(half_labelled):
     assert any(RIGHT in one.outcomes.values() for one in without)
 
 
-def test_a_gold_answer_that_shall_not_be_used_changes_nothing(half_labelled):
+def test_a_gold_answer_that_shall_not_be_used_changes_nothing(half_labelled, cache):
     """The same problems from a file, once with garbage in place of those answers."""
     trees = read_trees(half_labelled / "half/round-1/traces")
     problems = {one.problem.id: one for one in TASK.problems(Split.TRAIN, 64, seed_of(0, "problems"))}
@@ -114,7 +114,7 @@ def test_a_gold_answer_that_shall_not_be_used_changes_nothing(half_labelled):
             rows.append({"id": graded.problem.id, "problem": graded.problem.question, "answer": answer})
         run, path = half_labelled / f"file-{garbage}", half_labelled / f"{garbage}.jsonl"
         path.write_text("\n".join(map(json.dumps, rows)))
-        where = [f"problems={path}", f"run.dir={run}", f"cache={half_labelled / 'cache'}"]
+        where = [f"problems={path}", f"run.dir={run}", f"cache={cache}"]
         settings = ["round.count=1", "pseudo_labels.share=0.5", "pseudo_labels.least=0.3", "policy.train.max_steps=3"]
         assert main(["train", *TINY, *settings, *where]) == 0
         made = ("traces/nodes.parquet", "policy/model.safetensors", "prm/model.safetensors")

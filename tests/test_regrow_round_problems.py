@@ -29,11 +29,6 @@ def stored(run, stage):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def imagining(tmp_path_factory, cache):
     """Two rounds in which the policy is taken to imagine three problems, and what it was shown."""
     run, shown = tmp_path_factory.mktemp("runs") / "imagining", []

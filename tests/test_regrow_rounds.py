@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny_run import MODELS
 
 from regrow.cli import UNUSABLE, main
 from regrow.report import read_report
@@ -19,17 +20,8 @@ from regrow.tasks.task import Split
 from regrow.trace_store import read_trees
 
 TINY = [
-    "task.options.numbers=[2,3]",
-    "policy.base.size.hidden=32",
-    "policy.base.size.layers=2",
-    "policy.base.size.intermediate=64",
-    "policy.base.demonstrations=3000",
-    "policy.base.validation=100",
-    "policy.base.train.max_steps=150",
-    "policy.base.train.learning_rate=0.01",
+    *MODELS,
     "policy.train.max_steps=10",
-    "prm.zero.problems=100",
-    "prm.zero.train.max_steps=20",
     "prm.train.max_steps=10",
     "round.count=2",
     "round.problems=24",
@@ -52,11 +44,6 @@ def without_clock(path):
         for part in (row, *row["controls"].values()):
             del part["seconds"]
     return report
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")

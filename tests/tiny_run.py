@@ -1,6 +1,6 @@
 """Settings of a run of seconds: countdown of two and three numbers, models that hardly learn."""
 
-TINY = [
+MODELS = [
     "task.options.numbers=[2,3]",
     "policy.base.size.hidden=32",
     "policy.base.size.layers=2",
@@ -9,9 +9,13 @@ TINY = [
     "policy.base.validation=100",
     "policy.base.train.max_steps=150",
     "policy.base.train.learning_rate=0.01",
-    "policy.train.max_steps=5",
     "prm.zero.problems=100",
     "prm.zero.train.max_steps=20",
+]
+
+TINY = [
+    *MODELS,
+    "policy.train.max_steps=5",
     "prm.train.max_steps=5",
     "round.count=2",
     "round.problems=24",
