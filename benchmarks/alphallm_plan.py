@@ -44,12 +44,19 @@ LADDER_PROBLEMS = 300
 
 ROUNDS = 2
 LOOP = [TASK, f"round.count={ROUNDS}", "round.controls=[]", "prm.train.max_steps=500", *OPEN_GATES, *SMALL_EVALUATION]
+_LEAST = "pseudo_labels.least=0.3"
 ARMS = {
     "labels": [],
-    "majority": ["pseudo_labels.share=1", "pseudo_labels.by=majority"],
+    "majority": ["pseudo_labels.share=1", "pseudo_labels.by=majority", _LEAST],
     "threshold": ["pseudo_labels.share=1", "pseudo_labels.by=threshold", "pseudo_labels.least=0.9"],
-    "agreement": ["pseudo_labels.share=1", "pseudo_labels.by=agreement", "imagine=arithmetic", "imagine.count=0"],
-    "self-consistency training": ["pseudo_labels.share=1", "pseudo_labels.by=majority", "search=best_of_n"],
+    "agreement": [
+        "pseudo_labels.share=1",
+        "pseudo_labels.by=agreement",
+        _LEAST,
+        "imagine=arithmetic",
+        "imagine.count=0",
+    ],
+    "self-consistency training": ["pseudo_labels.share=1", "pseudo_labels.by=majority", _LEAST, "search=best_of_n"],
 }
 """Who says what is right -> overrides. All generate the same number of tokens a problem; the last arm only samples."""
 
