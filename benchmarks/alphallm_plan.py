@@ -10,6 +10,8 @@ CRITICS = [
     TASK,
     "round.count=1",
     "round.controls=[]",
+    "search=eta_mcts",
+    "round.budget.tokens=400",
     "prm.labels=soft",
     "critics.train=[prm,orm]",
     "evaluate.problems=300",
