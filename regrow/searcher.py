@@ -93,7 +93,7 @@ class Searcher:
 
     def _search(self) -> None:
         try:
-            while self._ended is None:
+            while True:
                 self._sleep()
                 with self._lock:
                     if self._ended is not None:
