@@ -42,7 +42,7 @@ from regrow.config import (
 )
 from regrow.objectives import OBJECTIVES, Objective
 from regrow.selection import PROGRESS
-from regrow.strategy import Strategy
+from regrow.strategy import Strategy, reading
 from regrow.tasks import make_task, options_of
 from regrow.tasks.problems import Columns
 from regrow.tasks.task import Split, Task
@@ -80,7 +80,7 @@ def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
     kind = str(fields.pop("kind"))
     aggregate, choice = (fields.pop(name) for name in STRATEGY)
     default = Choice.BEST if checker_of(config, task) else Choice.VOTE
-    search = settings_of(SEARCHES[kind], fields, "search")
+    search = reading(settings_of(SEARCHES[kind], fields, "search"), task)
     where = f"search {search.name}"
     return Strategy(
         search,
