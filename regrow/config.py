@@ -366,6 +366,8 @@ class Config:
     """Everything a command can be told.
 
     `dry_run`: print what a long command would cost, and do nothing.
+    `output`: how answers are written: `text`, `json` or, by `regrow search` to the file `out`, `parquet`; `tree` adds
+    the whole tree.
     `problems`: a JSONL or parquet file, or a data set as OWNER/NAME[:SUBSET[:SPLIT]]; `columns` says what is where.
 
     `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
@@ -375,6 +377,7 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0
     output: str = "text"
+    out: str | None = None
     tree: bool = False
     problems: str | None = None
     columns: Any = field(default_factory=schema_of(Columns))
