@@ -38,7 +38,7 @@ class Stuck(ScriptedPolicy):
         self.is_first, self.go, self.meanwhile = True, Event(), meanwhile
 
     def poll(self, timeout_s):
-        if not self.is_first and timeout_s > 0:
+        if not self.is_first and timeout_s > 0 and not self.go.is_set():
             Timer(0.6, self.meanwhile).start()
             Timer(0.8, self.go.set).start()
             self.go.wait(20.0)
