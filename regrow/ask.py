@@ -92,6 +92,7 @@ def answer_of(tree: SearchTree) -> dict[str, Any]:
         "solution": texts(tree.path(tree.answer)) if found else None,
         "score": None if np.isnan(value) else value,
         "accepted": _verdict(int(tree.flags[tree.answer])) if found else None,
+        "answer_node": tree.answer,
         "strategy": tree.strategy,
         "spent": dataclasses.asdict(tree.spent),
         "nodes": len(tree.parent),
@@ -131,10 +132,13 @@ def _plain(tree: SearchTree) -> list[dict[str, Any]]:
             "node": node,
             "parent": int(tree.parent[node]),
             "text": step.text if step else None,
+            "tokens": len(step.token_ids) if step else 0,
             "visits": int(tree.visits[node]),
+            "value_sum": float(tree.value_sum[node]),
             "value": None if np.isnan(tree.value[node]) else float(tree.value[node]),
             "prior": float(tree.prior[node]),
             "is_final": bool(tree.flags[node] & Flag.FINAL),
+            "accepted": _verdict(int(tree.flags[node])),
         }
         for node, step in enumerate(tree.steps)
     ]
