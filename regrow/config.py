@@ -359,9 +359,9 @@ class ExportConfig:
 class ViewConfig:
     """What `regrow view` shows; `regrow view KEY=...` sets these without `view.` before them.
 
-    One of `traces` (a trace store, or a folder of stores), `run` (a run's folder: curves, and held-out problems round by
-    round) and `search` (a file of what `regrow search ... output=json tree=true` printed). `problem`: the one problem to
-    show; null for the first `count`. `out`: the page.
+    One of `traces` (a trace store, or a folder of stores), `run` (a run's folder: curves, and held-out problems round
+    by round) and `search` (a file of what `regrow search ... output=json tree=true` printed). `problem`: the one
+    problem to show; null for the first `count`. `out`: the page.
     """
 
     traces: str | None = None

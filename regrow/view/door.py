@@ -60,7 +60,9 @@ def _out(settings: ViewConfig) -> Path:
         raise InputError("no out, expected out=FILE.html")
     given = [key for key in ("traces", "run", "search") if getattr(settings, key) is not None]
     if len(given) != 1:
-        raise InputError(f"{' and '.join(given) or 'nothing'} to show, expected one of traces=DIR, run=DIR, search=FILE")
+        raise InputError(
+            f"{' and '.join(given) or 'nothing'} to show, expected one of traces=DIR, run=DIR, search=FILE"
+        )
     if settings.count < 1:
         raise InputError(f"config view.count={settings.count}: expected at least 1")
     out = Path(settings.out)

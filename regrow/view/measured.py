@@ -16,7 +16,6 @@ from regrow.rounds import SAMPLES
 from regrow.tasks.problems import Columns
 from regrow.tasks.task import GradedProblem, Task
 from regrow.trace_store import PROBLEMS_FILE, iter_trees
-from regrow.verified import VerifiedTree
 from regrow.view.stored import round_of
 from regrow.view.tree_data import Data, problem_data, tree_data
 
@@ -28,8 +27,7 @@ def measured_problems(run: Path, report: Report, problem: str | None, count: int
         InputError: There are no such samples, or the run's task has its problems no more.
     """
     task, held_out = _held_out(report)
-    wanted = {key for key in held_out if problem in (None, key.id)}
-    wanted = set(islice((key for key in held_out if key in wanted), count))
+    wanted = set(islice((key for key in held_out if problem in (None, key.id)), count))
     found: dict[Problem, Data] = {}
     for done in report.rounds:
         folder = run / f"round-{done.round}/evaluate" / SAMPLES

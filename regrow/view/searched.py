@@ -60,7 +60,9 @@ def _tree(answer: dict[str, Any], nodes: list[dict[str, Any]]) -> Data:
         "value": numbers(node["value"] for node in nodes),
         "prior": numbers(node["prior"] or None for node in nodes),
         "soft": [None] * len(nodes),
-        "verdicts": {number: verdicts[node["accepted"]] for number, node in enumerate(nodes) if node["accepted"] is not None},
+        "verdicts": {
+            number: verdicts[node["accepted"]] for number, node in enumerate(nodes) if node["accepted"] is not None
+        },
         "answers": {},
         "ends": {number: StepEnd.FINAL.value for number, node in enumerate(nodes) if node["is_final"]},
     }

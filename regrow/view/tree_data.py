@@ -65,7 +65,5 @@ def evidence(sums: Iterable[float], visits: Iterable[int]) -> list[float | None]
 def _verdicts(tree: SearchTree, outcomes: Mapping[int, Outcome]) -> dict[int, str]:
     """What the verifier said of a solution or, where nobody asked it, what the checker of the search said."""
     said = {Flag.ACCEPTED: Outcome.CORRECT.value, Flag.REJECTED: Outcome.WRONG.value}
-    checked = {
-        int(node): word for node in tree.finals() for flag, word in said.items() if int(tree.flags[node]) & flag
-    }
+    checked = {int(node): word for node in tree.finals() for flag, word in said.items() if int(tree.flags[node]) & flag}
     return checked | {node: outcome.value for node, outcome in outcomes.items()}

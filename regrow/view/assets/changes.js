@@ -3,10 +3,7 @@
 /** What became of a problem between two of its trees: a line of counts, and the steps whose value moved the most. */
 function changes(before, after, match, onSelect) {
   const kept = match.filter(node => node > 0).length;
-  const share = tree => {
-    const {right, wrong, other} = tree.drawn();
-    return make("b", null, `${right} of ${right + wrong + other}`);
-  };
+  const share = ({data}) => make("b", null, `${whole(solutions(data).right)} of ${whole(solutions(data).all)}`);
   const counts = [
     make("span", null, "solutions right: ", share(before), " → ", share(after)),
     make("span", null, make("b", null, whole(kept)), " steps in both"),

@@ -4,7 +4,8 @@
 function drawCurves() {
   const variable = /var\((--[a-z0-9-]+)\)/g;
   const {data, layout} = JSON.parse(JSON.stringify(given.figure).replace(variable, (_, name) => look.colour(name)));
-  Plotly.react("curves", data, layout, {responsive: true, displayModeBar: false});
+  const margin = {l: 16, r: 16, t: 72, b: 16};
+  Plotly.react("curves", data, {...layout, margin, title: {...layout.title, pad: {l: 16, t: 14}}}, {responsive: true, displayModeBar: false});
 }
 
 document.getElementById("curves").hidden = false;

@@ -9,9 +9,7 @@ class Details {
 
   /** `twin`: the tree held beside this one and the node with the same steps in it, -1 for none; or null. */
   show(node, twin) {
-    this.element.replaceChildren(
-      ...(node === null ? [make("p", {className: "quiet"}, "These steps are not in this tree.")] : this.parts(node, twin)),
-    );
+    this.element.replaceChildren(...this.parts(node, twin));
   }
 
   parts(node, twin) {

@@ -4,19 +4,20 @@ const VERDICTS = {
   right: {mark: "✓", name: "right", colour: "--right"},
   wrong: {mark: "✕", name: "wrong", colour: "--wrong"},
   other: {mark: "?", name: "other", colour: "--soft"},
-  solution: {mark: "", name: "solution, not judged", colour: "--soft"},
+  solution: {mark: "", name: "not judged", colour: "--soft"},
 };
 
 const MEASURES = {
   value: ["PRM value", "what the scorer said of the steps so far"],
-  q: ["q", "evidence a visit: value sum / visits"],
   soft: ["share right", "share of correct solutions among those drawn through the step"],
+  q: ["q", "evidence a visit: value sum / visits"],
   prior: ["prior", "probability of the step under the policy"],
 };
 
 /** Colours of the page as a canvas takes them, asked for once a theme. */
 const look = {
   known: new Map(),
+  family: getComputedStyle(document.body).fontFamily,
   probe: document.body.appendChild(Object.assign(document.createElement("i"), {hidden: true})),
 
   colour(name) {

@@ -38,8 +38,8 @@ function zooms(pane) {
 /** A line on what a tree is. */
 function summary(tree) {
   const {where, strategy, spent, answer, failure, answers} = tree.data;
-  const counts = tree.drawn();
-  const judged = Object.entries(counts).filter(([, count]) => count > 0);
+  const counts = solutions(tree.data);
+  const drawn = Object.keys(VERDICTS).filter(kind => counts[kind] > 0);
   const said = answers[answer] ?? null;
   const kind = answer > 0 ? tree.kind(answer) : "step";
   return make(
@@ -48,7 +48,7 @@ function summary(tree) {
     where ? make("b", null, where) : null,
     make("span", null, strategy.replaceAll("_", " ")),
     make("span", null, `${whole(tree.size)} nodes`),
-    ...judged.map(([kind, count]) => make("span", {className: `verdict ${kind}`}, `${VERDICTS[kind].mark} ${whole(count)} ${VERDICTS[kind].name}`)),
+    ...drawn.map(kind => make("span", {className: `verdict ${kind}`}, `${VERDICTS[kind].mark} ${whole(counts[kind])} ${VERDICTS[kind].name}`)),
     make("span", null, `${whole(spent.tokens_generated)} tokens`),
     answer > 0 ? badge(kind === "step" ? "chosen" : kind, said === null ? "★ answered" : `★ ${clipped(said, 30)}`) : badge("other", "no answer"),
     failure ? badge("wrong", clipped(failure, 80)) : null,
@@ -70,11 +70,11 @@ function open(problem, left, right) {
   place("words").value = "";
   place("depth").max = d3.max(state.sides, one => one.tree.deepest);
   place("depth").value = place("depth").max;
+  const isTold = measure => state.sides.some(({tree}) => tree.data[measure].some(value => value !== null));
+  if (!isTold(state.measure)) state.measure = Object.keys(MEASURES).find(isTold) ?? "value";
   controls();
   coloured();
-  state.sides.forEach(one => one.pane.layout());
-  const first = state.sides[0].tree.data.answer;
-  requestAnimationFrame(() => select(0, first > 0 ? first : 0));
+  state.sides.forEach((one, index) => mark(index, Math.max(0, one.tree.data.answer)));
 }
 
 function compared() {
@@ -88,21 +88,19 @@ function compared() {
   return changes(before.tree, after.tree, before.match, node => select(0, node));
 }
 
-/** Select a node, and the one with the same steps in the tree beside. */
+/** Select a node and, where the tree beside has the same steps, its node there. */
 function select(index, node) {
   state.active = index;
-  const one = state.sides[index];
-  const other = state.sides[1 - index];
-  one.pane.select(node);
-  one.details.show(node, other ? twin(one, other, node) : null);
-  if (!other) return;
-  const same = one.match[node];
-  other.pane.select(same < 0 ? null : same);
-  other.details.show(same < 0 ? null : same, same < 0 ? null : twin(other, one, same));
+  mark(index, node);
+  const same = state.sides[index].match?.[node] ?? -1;
+  if (same >= 0) mark(1 - index, same);
 }
 
-function twin(one, other, node) {
-  return {tree: other.tree, node: one.match[node], where: other.tree.data.where};
+function mark(index, node) {
+  const {pane, details, match} = state.sides[index];
+  const other = state.sides[1 - index]?.tree;
+  pane.select(node);
+  details.show(node, other ? {tree: other, node: match[node], where: other.data.where} : null);
 }
 
 /** The controls as the state has them. */
@@ -117,10 +115,10 @@ function controls() {
     place(id).replaceChildren(...options, ...more);
     place(id).value = state[id] ?? "";
   }
-  const counts = state.sides.map(one => one.tree.drawn());
+  const counts = state.sides.map(one => solutions(one.tree.data));
   for (const button of place("outcome").children) {
     button.setAttribute("aria-pressed", button.value === state.outcome);
-    button.disabled = button.value in counts[0] && button.value !== "other" && d3.sum(counts, each => each[button.value]) === 0;
+    button.disabled = ["right", "wrong"].includes(button.value) && d3.sum(counts, each => each[button.value]) === 0;
   }
   place("reach").textContent = place("depth").value === place("depth").max ? "all" : `≤ ${place("depth").value}`;
   const count = state.hits.length;
@@ -129,6 +127,7 @@ function controls() {
 
 /** Colour nodes by the measure, and say what the colours mean. */
 function coloured() {
+  place("measure").value = state.measure;
   const scale = look.scale(state.sides.map(one => one.tree), state.measure);
   const [low, , high] = scale.domain();
   for (const {pane} of state.sides) Object.assign(pane, {scale, measure: state.measure});
@@ -226,11 +225,14 @@ function theme(name) {
   document.dispatchEvent(new Event("theme"));
 }
 
+/** A problem in the list of them: how it begins, and how much was right, from tree to tree. */
+function named({question, trees}, at) {
+  const shares = trees.map(solutions).map(({right, all}) => `${right}/${all}`);
+  return make("option", {value: at}, `${at + 1}.  ${clipped(question, 48)}   ✓ ${shares.join(" → ")}`);
+}
+
 function start() {
-  const width = String(given.problems.length).length;
-  place("problem").replaceChildren(
-    ...given.problems.map(({question}, at) => make("option", {value: at}, `${String(at + 1).padStart(width)}  ${clipped(question, 60)}`)),
-  );
+  place("problem").replaceChildren(...given.problems.map(named));
   place("pick").hidden = given.problems.length < 2;
   place("measure").replaceChildren(...Object.entries(MEASURES).map(([key, [name]]) => make("option", {value: key}, name)));
   place("problem").onchange = event => show(Number(event.target.value));
@@ -241,8 +243,14 @@ function start() {
   place("measure").onchange = event => ((state.measure = event.target.value), refresh());
   place("depth").oninput = filter;
   place("words").oninput = search;
-  place("words").onkeydown = event => event.key === "Enter" && seek(event.shiftKey ? -1 : 1);
-  place("outcome").onclick = event => event.target.value && ((state.outcome = event.target.value), filter());
+  place("words").onkeydown = event => {
+    if (event.key === "Enter") seek(event.shiftKey ? -1 : 1);
+  };
+  place("outcome").onclick = event => {
+    if (!event.target.value) return;
+    state.outcome = event.target.value;
+    filter();
+  };
   place("unfold").onclick = KEYS.o;
   place("fold").onclick = () => (state.sides.forEach(one => one.tree.fold()), refresh());
   place("keys").onclick = KEYS["?"];

@@ -4,6 +4,7 @@ const ROW = 27;
 const GAP = 46;
 const LABEL = 38;
 const READABLE = 0.5;
+const SEEN = 0.15;
 const MARGIN = 34;
 
 /** A tree on a canvas, left to right. Only what lies in sight is drawn. */
@@ -14,7 +15,7 @@ class Pane {
     this.hits = new Set();
     this.context = canvas.getContext("2d");
     this.transform = d3.zoomIdentity;
-    this.zoom = d3.zoom().scaleExtent([0.04, 4]).clickDistance(5).on("zoom", event => {
+    this.zoom = d3.zoom().scaleExtent([SEEN / 2, 4]).clickDistance(5).on("zoom", event => {
       this.transform = event.transform;
       this.draw();
     });
@@ -80,7 +81,7 @@ class Pane {
   }
 
   font(isBold) {
-    return `${isBold ? 600 : 400} 13px ${getComputedStyle(this.canvas).fontFamily}`;
+    return `${isBold ? 600 : 400} 13px ${look.family}`;
   }
 
   /** Lay out and draw anew, the view as it is. */
@@ -163,7 +164,7 @@ class Pane {
     const {context} = this;
     const isDark = value !== null && d3.lab(this.scale(value)).l < 60;
     context.fillStyle = value === null ? look.colour("--ink") : isDark ? "#fff" : "#111";
-    context.font = "700 11px system-ui, sans-serif";
+    context.font = `700 11px ${look.family}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.fillText(mark, column, row + 0.5);
@@ -198,7 +199,7 @@ class Pane {
     context.fillStyle = look.colour(node === 0 ? "--soft" : "--ink");
     context.fillText(label, column + radius + 7, row + 0.5);
     let x = column + end + 8;
-    context.font = `400 11px ${getComputedStyle(this.canvas).fontFamily}`;
+    context.font = `400 11px ${look.family}`;
     const value = tree.data[this.measure][node];
     if (value !== null) {
       context.fillStyle = look.colour("--soft");
@@ -248,9 +249,9 @@ class Pane {
     this.onSelect(place.data);
   }
 
-  /** Mark a node, opening what is above it, and bring it into sight; null marks none. */
+  /** Mark a node, opening what is above it, and bring it into sight; what a filter hides is not marked. */
   select(node) {
-    this.selected = node !== null && this.tree.reveal(node) ? node : null;
+    this.selected = this.tree.reveal(node) ? node : null;
     this.update();
     if (this.selected !== null) this.bring(this.selected);
   }
@@ -272,8 +273,11 @@ class Pane {
     if (this.selected !== null) this.bring(this.selected);
   }
 
+  /** The whole tree, but no smaller than it can be seen; then around what is selected. */
   fit() {
-    this.go(this.fitting());
+    const whole = this.fitting();
+    if (whole.k >= SEEN) return this.go(whole);
+    this.go(d3.zoomIdentity.translate(MARGIN, this.height / 2 - SEEN * this.places.get(this.selected ?? 0).row).scale(SEEN));
   }
 
   fitting() {

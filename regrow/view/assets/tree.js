@@ -3,6 +3,26 @@
 /** Nodes that are shown before anybody opens a branch. */
 const OPENED = 250;
 
+/** right | wrong | other (a solution of another verdict) | solution (nobody judged it) | step */
+function kindOf(data, node) {
+  const verdict = data.verdicts[node];
+  if (verdict !== undefined) return {correct: "right", wrong: "wrong"}[verdict] ?? "other";
+  return data.ends[node] === "final" ? "solution" : "step";
+}
+
+/** Solutions of a tree's columns, by kind; one that was drawn twice counts twice. */
+function solutions(data) {
+  const counts = {right: 0, wrong: 0, other: 0, solution: 0, all: 0};
+  for (const node of new Set([...Object.keys(data.verdicts), ...Object.keys(data.ends)])) {
+    const kind = kindOf(data, node);
+    if (kind === "step") continue;
+    const drawn = Math.max(1, data.visits[node]);
+    counts[kind] += drawn;
+    counts.all += drawn;
+  }
+  return counts;
+}
+
 /** A search tree: its columns, and which nodes are shown. Node 0 is the root; parents stand before their children. */
 class Tree {
   constructor(data) {
@@ -31,21 +51,8 @@ class Tree {
     return way.reverse();
   }
 
-  /** right | wrong | other (a solution of another verdict) | solution (nobody judged it) | step */
   kind(node) {
-    const verdict = this.data.verdicts[node];
-    if (verdict !== undefined) return {correct: "right", wrong: "wrong"}[verdict] ?? "other";
-    return this.data.ends[node] === "final" ? "solution" : "step";
-  }
-
-  /** Solutions drawn, by verdict; a solution that was drawn twice counts twice. */
-  drawn() {
-    const counts = {right: 0, wrong: 0, other: 0};
-    for (let node = 1; node < this.size; node++) {
-      const kind = this.kind(node);
-      if (kind !== "step") counts[kind === "solution" ? "other" : kind] += Math.max(1, this.data.visits[node]);
-    }
-    return counts;
+    return kindOf(this.data, node);
   }
 
   /** Keep the ways to leaves of an outcome, down to a depth, and fold what would be too much to see. */
