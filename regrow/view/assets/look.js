@@ -47,8 +47,13 @@ function make(tag, properties, ...children) {
   return element;
 }
 
-const decimal = value => (value === null || value === undefined ? "–" : d3.format(".3~f")(value));
 const whole = d3.format(",");
+
+/** A count as it is, another number to three digits. */
+function decimal(value) {
+  if (value === null || value === undefined) return "–";
+  return Number.isInteger(value) ? whole(value) : d3.format(".3~r")(value);
+}
 
 /** One line of at most `most` characters. */
 function clipped(text, most) {

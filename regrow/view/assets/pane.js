@@ -262,7 +262,7 @@ class Pane {
     const [x, y] = this.transform.apply([place.column, place.row]);
     const reach = Math.min(this.width * 0.6, (place.end + 60) * this.transform.k);
     const dx = x < MARGIN ? MARGIN - x : Math.min(0, this.width - MARGIN - reach - x);
-    const dy = y < MARGIN ? MARGIN - y : Math.min(0, this.height - MARGIN - y);
+    const dy = y < MARGIN || y > this.height - MARGIN ? this.height / 2 - y : 0;
     if (dx || dy) this.go(d3.zoomIdentity.translate(this.transform.x + dx, this.transform.y + dy).scale(this.transform.k));
   }
 
