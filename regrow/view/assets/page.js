@@ -40,7 +40,7 @@ function summary(tree) {
   const {where, strategy, spent, answer, failure, answers} = tree.data;
   const counts = solutions(tree.data);
   const drawn = Object.keys(VERDICTS).filter(kind => counts[kind] > 0);
-  const said = answers[answer] ?? null;
+  const said = answers[answer];
   const kind = answer > 0 ? tree.kind(answer) : "step";
   return make(
     "p",
@@ -50,7 +50,7 @@ function summary(tree) {
     make("span", null, `${whole(tree.size)} nodes`),
     ...drawn.map(kind => make("span", {className: `verdict ${kind}`}, `${VERDICTS[kind].mark} ${whole(counts[kind])} ${VERDICTS[kind].name}`)),
     make("span", null, `${whole(spent.tokens_generated)} tokens`),
-    answer > 0 ? badge(kind === "step" ? "chosen" : kind, said === null ? "★ answered" : `★ ${clipped(said, 30)}`) : badge("other", "no answer"),
+    answer > 0 ? badge(kind === "step" ? "chosen" : kind, `★ ${clipped(said ?? tree.data.text[answer], 30)}`) : badge("other", "no answer"),
     failure ? badge("wrong", clipped(failure, 80)) : null,
   );
 }
