@@ -1,6 +1,5 @@
 """The page of `regrow view` in a browser: tapped, walked, filtered, searched, light and dark, on a phone, and large."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,7 @@ from regrow.view.tree_data import problem_data, tree_data
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 INTERACTIVE_S = 2.0
+FRAME_MS = 100.0
 
 POINT = """node => {
   const {pane} = state.sides[0], spot = pane.places.get(node), box = pane.canvas.getBoundingClientRect();
@@ -146,7 +146,7 @@ def test_another_problem_is_picked_and_two_rounds_stand_side_by_side(chromium, w
 
 
 def test_light_dark_and_phone_are_drawn_and_nothing_is_too_wide_or_small(chromium, written, tmp_path):
-    pages = written(problem(small()), problem(small(), small()))
+    pages = written(problem(small()), problem(*[small()] * 4, question="A long question, " * 20 + "unbroken" * 20))
     papers = {}
     for scheme in ("light", "dark"):
         with opened(chromium, pages, color_scheme=scheme, **DESKTOP) as shown:
@@ -165,7 +165,7 @@ def test_light_dark_and_phone_are_drawn_and_nothing_is_too_wide_or_small(chromiu
             assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
             small_ones = shown.evaluate(
                 "[...document.querySelectorAll('button, select, input')].filter(one => one.offsetHeight > 0"
-                " && one.offsetHeight < 44).map(one => one.outerHTML)"
+                " && Math.min(one.offsetWidth, one.offsetHeight) < 44).map(one => one.outerHTML)"
             )
             assert small_ones == []
             shown.tap("#next") if shown.is_enabled("#next") else None
@@ -178,19 +178,35 @@ def test_light_dark_and_phone_are_drawn_and_nothing_is_too_wide_or_small(chromiu
 
 def test_a_tree_of_5000_nodes_answers_within_two_seconds_and_stays_smooth(chromium, written):
     pages = written(problem(large(5000)))
-    start = time.perf_counter()
     with opened(chromium, pages, **DESKTOP) as shown:
         shown.keyboard.press("ArrowLeft")
         assert "Step" in details(shown)
-        assert time.perf_counter() - start < INTERACTIVE_S
+        since_asked_for_ms = shown.evaluate("performance.now()")
+        assert since_asked_for_ms < 1000 * INTERACTIVE_S
         assert shown.evaluate(f"{SHOWN}.length") < 400
         shown.keyboard.press("o")
         assert shown.evaluate(f"{SHOWN}.length") == 5000
         frames = shown.evaluate(
             "[0.15, 0.5, 1].map(k => { const {pane} = state.sides[0]; pane.zoom.scaleTo(d3.select(pane.canvas), k);"
-            " const start = performance.now(); pane.paint(); return performance.now() - start; })"
+            " return d3.min(d3.range(5), () => { const start = performance.now(); pane.paint();"
+            " return performance.now() - start; }); })"
         )
-        assert max(frames) < 250
+        assert max(frames) < FRAME_MS
+
+
+@pytest.mark.parametrize("depth", [0, 2000])
+def test_a_tree_without_a_step_and_one_that_only_goes_down_are_shown(depth, chromium, written):
+    chain = tree_of(
+        ["", *("on" for _ in range(depth))], list(range(-1, depth)), {depth: Outcome.WRONG} if depth else {}
+    )
+    with opened(
+        chromium, written(problem(replace(chain, tree=replace(chain.tree, failure="nonsense")))), **DESKTOP
+    ) as shown:
+        assert "no answer" in shown.inner_text(".side .summary")
+        assert "nonsense" in shown.inner_text(".side .summary")
+        shown.keyboard.press("o")
+        shown.keyboard.press("f")
+        assert shown.evaluate(f"{SHOWN}.length") == depth + 1
 
 
 def test_a_run_has_its_curves_above(chromium, written):

@@ -4,7 +4,7 @@
 function drawCurves() {
   const variable = /var\((--[a-z0-9-]+)\)/g;
   const {data, layout} = JSON.parse(JSON.stringify(given.figure).replace(variable, (_, name) => look.colour(name)));
-  const margin = {l: 16, r: 16, t: 72, b: 16};
+  const margin = {l: 16, r: 16, t: innerWidth < 640 ? 96 : 72, b: 16};
   Plotly.react("curves", data, {...layout, margin, title: {...layout.title, pad: {l: 16, t: 14}}}, {responsive: true, displayModeBar: false});
 }
 
