@@ -67,6 +67,7 @@ class Answer:
             "solution": list(self.steps) if self.is_found else None,
             "score": self.score,
             "accepted": self.accepted,
+            "answer_node": self.tree.answer,
             "strategy": self.tree.strategy,
             "spent": dataclasses.asdict(self.tree.spent),
             "nodes": len(self.tree.parent),
@@ -80,10 +81,13 @@ class Answer:
                 "node": node,
                 "parent": int(tree.parent[node]),
                 "text": step.text if step else None,
+                "tokens": len(step.token_ids) if step else 0,
                 "visits": int(tree.visits[node]),
+                "value_sum": float(tree.value_sum[node]),
                 "value": None if np.isnan(tree.value[node]) else float(tree.value[node]),
                 "prior": float(tree.prior[node]),
                 "is_final": bool(tree.flags[node] & Flag.FINAL),
+                "accepted": verdict_of(int(tree.flags[node])),
             }
             for node, step in enumerate(tree.steps)
         ]

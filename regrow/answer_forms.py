@@ -29,10 +29,13 @@ _NODE = {
     "node": pa.int32(),
     "parent": pa.int32(),
     "text": pa.string(),
+    "tokens": pa.int32(),
     "visits": pa.int32(),
+    "value_sum": pa.float64(),
     "value": pa.float64(),
     "prior": pa.float64(),
     "is_final": pa.bool_(),
+    "accepted": pa.bool_(),
 }
 _ROW = {
     "id": pa.string(),
@@ -40,6 +43,7 @@ _ROW = {
     "solution": pa.list_(pa.string()),
     "score": pa.float64(),
     "accepted": pa.bool_(),
+    "answer_node": pa.int32(),
     "strategy": pa.string(),
     "spent": pa.struct(_SPENT.items()),
     "nodes": pa.int64(),

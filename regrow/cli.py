@@ -118,6 +118,16 @@ COMMANDS = {
         is_kept=False,
         node="export",
     ),
+    "view": Command(
+        "search trees to look at: one offline page of a trace store, a run or a single search",
+        (
+            "regrow view traces=runs/demo/round-3/traces out=tree.html",
+            "regrow view run=runs/demo out=rounds.html            # curves, and what changed from round to round",
+            "regrow view search=answer.jsonl out=answer.html      # of regrow search ... output=json tree=true",
+        ),
+        is_kept=False,
+        node="view",
+    ),
 }
 
 
@@ -166,6 +176,10 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
             from regrow.export.door import export
 
             export(config)
+        elif name == "view":
+            from regrow.view.door import view
+
+            view(config)
         else:
             from regrow.training import evaluate, train
 

@@ -362,6 +362,23 @@ class ExportConfig:
 
 
 @dataclass
+class ViewConfig:
+    """What `regrow view` shows; `regrow view KEY=...` sets these without `view.` before them.
+
+    One of `traces` (a trace store, or a folder of stores), `run` (a run's folder: curves, and held-out problems round
+    by round) and `search` (a file of what `regrow search ... output=json tree=true` printed). `problem`: the one
+    problem to show; null for the first `count`. `out`: the page.
+    """
+
+    traces: str | None = None
+    run: str | None = None
+    search: str | None = None
+    problem: str | None = None
+    count: int = 50
+    out: str | None = None
+
+
+@dataclass
 class Config:
     """Everything a command can be told.
 
@@ -403,6 +420,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
     dry_run: bool = False
 
 

@@ -19,7 +19,7 @@ from regrow.manifest import Run
 from regrow.prm_training import peers_of
 from regrow.pseudo_labels import PseudoLabels
 from regrow.tasks.problems import read_problems
-from regrow.tasks.task import GradedProblem, Split
+from regrow.tasks.task import GradedProblem, Split, Task
 
 EVALUATE = "evaluate"
 _GATE_SEED = 1
@@ -56,7 +56,7 @@ class Experiment:
         self.strategy = strategy_of(config.search, config, self.task)
         self.checker = checker_of(config, self.task)
         self._given = read_problems(config.problems, self.task, columns_of(config)) if config.problems else None
-        self.held_out = self._held_out()
+        self.held_out = held_out_of(config, self.task, run.manifest.command, self._given)
         self.validation = [] if run.manifest.command == EVALUATE or self.gate.is_open else self._validation()
 
     def fresh(self, number: int) -> list[GradedProblem]:
@@ -87,15 +87,6 @@ class Experiment:
         is_covered = self.pseudo_labels.covers(graded.problem, self.config.seed)
         return dataclasses.replace(graded, answer="") if is_covered else graded
 
-    def _held_out(self) -> list[GradedProblem]:
-        evaluate = self.config.evaluate
-        if self.run.manifest.command == EVALUATE and self._given is not None:
-            return self._given
-        try:
-            return self.task.problems(Split(evaluate.split), evaluate.problems, seed=0)
-        except ValueError as error:
-            raise InputError(f"evaluate.problems={evaluate.problems}: {error}") from error
-
     def _validation(self) -> list[GradedProblem]:
         count = self.gate.problems
         try:
@@ -110,6 +101,23 @@ class Experiment:
                 "their own, or gate.policy=false gate.prm=false"
             )
         return apart
+
+
+def held_out_of(
+    config: Config, task: Task, command: str, given: list[GradedProblem] | None = None
+) -> list[GradedProblem]:
+    """The problems that a run of `command` measures on: those it was `given` to evaluate, or the task's own.
+
+    Raises:
+        InputError: The task has not so many.
+    """
+    evaluate = config.evaluate
+    if command == EVALUATE and given is not None:
+        return given
+    try:
+        return task.problems(Split(evaluate.split), evaluate.problems, seed=0)
+    except ValueError as error:
+        raise InputError(f"evaluate.problems={evaluate.problems}: {error}") from error
 
 
 def digest_of(problems: Sequence[GradedProblem]) -> str:

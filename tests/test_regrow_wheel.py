@@ -21,6 +21,7 @@ def test_the_wheel_carries_every_package_and_composes_its_configuration_elsewher
     elsewhere.mkdir()
     code = (
         "import sys, regrow, prm.formats, regrow.export.formats; from regrow.cli import main;"
+        "from regrow.view.page import page; assert 'D3 7' in page('title', []);"
         f"assert regrow.__file__.startswith({str(site)!r}), regrow.__file__;"
         "sys.exit(main(['train', 'search=rest_mcts_star_code', '--cfg', 'job']))"
     )
