@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from itertools import cycle
 from math import nan
 
@@ -12,6 +13,7 @@ from mcts.search import Auto
 from mcts.search.auto import Course, End
 from mcts.types import Problem, Until
 from mcts.walk import Query
+from regrow.strategy import reading
 
 
 def ends(*told, depth=2):
@@ -89,8 +91,14 @@ def test_a_search_that_does_not_agree_branches_and_one_that_half_agrees_samples(
 
 
 def test_answers_are_read_by_the_task():
-    tree, _ = grown(Auto(answer=lambda steps: "the same"), two_steps("b.", "c.", "d.", "e."), 0.9)
-    assert tree.spent.policy_calls == 4
+    class Task:
+        def answer(self, steps):
+            return "the same" if steps[0] == "a" else None
+
+    search = reading(Auto(first=3), Task())
+    tree, _ = grown(search, two_steps("b.", "c.", "d.", "e."), 0.9)
+    assert tree.spent.policy_calls == 3
+    assert json.loads(json.dumps(asdict(search))) == asdict(Auto(first=3))
 
 
 def test_draws_end_at_solutions_and_where_nothing_may_be_built_on():
