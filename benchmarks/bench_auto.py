@@ -93,8 +93,8 @@ def main() -> None:
     head = ["task", "budget", "tokens of auto", "auto", *(f"{name}, auto over it" for name in FIXED)]
     machine = hardware()
     facts = (
-        f"Commit {commit()}; {machine['cpu']}, {machine['cores']} cores; {args.problems} test problems, seed {args.seed}; "
-        f"`python benchmarks/bench_auto.py {shlex.join(sys.argv[1:])}`."
+        f"Commit {commit()}; {machine['cpu']}, {machine['cores']} cores; {args.problems} test problems, "
+        f"seed {args.seed}; `python benchmarks/bench_auto.py {shlex.join(sys.argv[1:])}`."
     )
     fill(PAGE, {"auto": table(head, lines), "auto facts": facts})
 
