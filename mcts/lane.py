@@ -60,19 +60,23 @@ class Lane:
             yield ticket, self._waiting.pop(ticket), reply
 
 
-def poll(lanes: Iterable[Lane]) -> list[tuple[Ticket, Waiting, Proposal | Values]]:
+def poll(lanes: Iterable[Lane], patience_s: float = POLL_S) -> list[tuple[Ticket, Waiting, Proposal | Values]]:
     """What has arrived in any lane; where nothing has, what the first lane that answers brings, the fullest one first.
 
     A lane in process computes when it is waited for, better a full batch than a small one. So it fills up while another
     lane is fuller, for as long as its own work lasts at most: waiting never costs more than what it may save.
+
+    Args:
+        patience_s: How long engines elsewhere are waited for, once every lane was.
     """
     busy = sorted((lane for lane in lanes if lane.is_busy), key=len, reverse=True)
     if len(busy) == 1:
-        return list(busy[0].poll(POLL_S))
-    deadline = perf_counter() + max((lane.pace_s for lane in busy[1:]), default=0.0)
+        return list(busy[0].poll(patience_s))
+    filled = perf_counter() + max((lane.pace_s for lane in busy[1:]), default=0.0)
     while True:
         arrived = [reply for lane in busy for reply in lane.poll(0.0)]
-        for lane in busy if perf_counter() >= deadline else busy[:1]:
+        is_filled = perf_counter() >= filled
+        for lane in busy if is_filled else busy[:1]:
             arrived = arrived or list(lane.poll(GLANCE_S))
-        if arrived or not busy:
+        if arrived or not busy or (is_filled and perf_counter() >= filled + patience_s):
             return arrived

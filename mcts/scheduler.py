@@ -15,7 +15,7 @@ from typing import cast
 from mcts.aggregate import aggregated
 from mcts.forest import Forest
 from mcts.journal import Recorder, digest_of
-from mcts.lane import Lane, Waiting, poll
+from mcts.lane import POLL_S, Lane, Waiting, poll
 from mcts.panel import NOBODY, Panel
 from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
@@ -75,6 +75,7 @@ class Scheduler:
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once
         self._journal = journal
+        self._ready: list[Walk] = []
 
     def run(self, queries: Iterable[Query]) -> Iterator[SearchTree]:
         """Search every query; yield trees as they finish, in no particular order.
@@ -86,29 +87,52 @@ class Scheduler:
         """
         queue = iter(queries)
         names: set[str] = set()
-        active: dict[str, Walk] = {}
-        ready: list[Walk] = []
+        searched = 0
         while True:
-            for query in islice(queue, self._trees_at_once - len(active)):
+            for query in islice(queue, self._trees_at_once - searched):
                 name = f"{query.search.name}/{query.problem.id}"
-                walk = Walk(query, self._forest.plant(query.problem, query.seed), name)
-                if walk.name in names:
-                    raise ValueError(f"{walk.name} is searched twice: expected each problem once per strategy")
-                names.add(walk.name)
-                active[walk.name] = walk
-                ready.append(walk)
-            if not active:
+                if name in names:
+                    raise ValueError(f"{name} is searched twice: expected each problem once per strategy")
+                names.add(name)
+                self.plant(query, name)
+                searched += 1
+            if not searched:
                 return
-            for walk in self._advance(ready):
-                del active[walk.name]
-                yield walk.export(self._forest)
-                self._forest.release(walk.tree)
-            ready = self._poll()
+            for walk in self.advance():
+                searched -= 1
+                yield self.harvest(walk)
+            self.poll()
 
-    # --- one walk ---------------------------------------------------------------------------------------------------
+    # --- one pass ---------------------------------------------------------------------------------------------------
 
-    def _advance(self, ready: list[Walk]) -> Iterator[Walk]:
+    @property
+    def is_busy(self) -> bool:
+        """Whether a walk is ready, or an engine still has something to tell."""
+        return bool(self._ready) or any(lane.is_busy for lane in self._lanes.values())
+
+    def plant(self, query: Query, name: str) -> Walk:
+        """Begin a tree, which the next `advance` takes up. No other tree that is under way may have its `name`."""
+        walk = Walk(query, self._forest.plant(query.problem, query.seed), name)
+        self._ready.append(walk)
+        return walk
+
+    def snapshot(self, walk: Walk) -> SearchTree:
+        """The tree as it stands. Not while `advance` runs; while engines are polled it may be asked for."""
+        return walk.export(self._forest)
+
+    def harvest(self, walk: Walk) -> SearchTree:
+        """The tree as it stands, finished or given up: its nodes go back, and replies that are still to come, unread.
+
+        May be called where `snapshot` may be.
+        """
+        tree = self.snapshot(walk)
+        self._forest.release(walk.tree)
+        return tree
+
+    def advance(self) -> Iterator[Walk]:
         """Carry every ready walk on until it waits for an engine or has finished; yield the finished ones."""
+        ready, self._ready = self._ready, []
+        ready = [walk for walk in ready if not walk.is_released]
         while ready:
             moving = []
             for walk in ready:
@@ -126,6 +150,21 @@ class Scheduler:
             for (walk, i, _), answer in zip(batch, answers, strict=True):
                 walk.replies[i] = answer
             ready = [walk for walk in moving if walk.is_answered()]
+
+    def poll(self, patience_s: float = POLL_S) -> None:
+        """Take in replies; wait about `patience_s` where there are none, but for engines that compute in this call."""
+        for ticket, waiting, reply in poll(self._lanes.values(), patience_s):
+            if waiting.walk.is_released:
+                continue
+            waiting.walk.replies[waiting.index] = reply
+            if self._journal is not None:
+                self._journal.append(ticket, waiting.digest, reply)
+            if waiting.walk.is_answered():
+                self._ready.append(waiting.walk)
+        if self._journal is not None:
+            self._journal.flush()
+
+    # --- one walk ---------------------------------------------------------------------------------------------------
 
     def _resume(self, walk: Walk) -> bool:
         """Hand a walk its replies and take its next requests. Returns False when its search is over."""
@@ -208,19 +247,6 @@ class Scheduler:
             lane.ask(ticket, asked, Waiting(walk, i, digest))
         else:
             walk.replies[i] = recorded
-
-    def _poll(self) -> list[Walk]:
-        """Take in replies; give back the walks that can go on."""
-        complete: list[Walk] = []
-        for ticket, waiting, reply in poll(self._lanes.values()):
-            waiting.walk.replies[waiting.index] = reply
-            if self._journal is not None:
-                self._journal.append(ticket, waiting.digest, reply)
-            if waiting.walk.is_answered():
-                complete.append(waiting.walk)
-        if self._journal is not None:
-            self._journal.flush()
-        return complete
 
     def _commit(self, walk: Walk, i: int, request: Request) -> object:
         """Enter a reply into its tree and its account. Called in ticket order, whatever the order of arrival.

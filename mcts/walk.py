@@ -73,6 +73,11 @@ class Walk:
         """What the tree has cost up to now."""
         return self.cost + Spent(nodes=len(self.tree.nodes), seconds=time.monotonic() - self.planted)
 
+    @property
+    def is_released(self) -> bool:
+        """Whether the tree has gone back to the forest."""
+        return not self.tree.nodes
+
     def is_answered(self) -> bool:
         """Whether every request has its reply."""
         return len(self.replies) == len(self.requests)
