@@ -31,6 +31,7 @@ from regrow.generate.selection import Selection
 from regrow.imagine.imagination import Imagination
 from regrow.objectives import OBJECTIVES
 from regrow.pseudo_labels import PseudoLabels
+from regrow.serve.settings import ServeSettings
 from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
@@ -394,6 +395,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
+    serve: Any = field(default_factory=schema_of(ServeSettings))
     dry_run: bool = False
 
 

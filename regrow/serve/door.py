@@ -1,0 +1,138 @@
+"""The door `regrow serve`: models are loaded once, a socket is opened, requests come in until a signal."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcts.errors import InputError
+from policy.checkpoint import load_config, load_tokenizer
+from regrow import base
+from regrow.build import budget_of, check_choices, checker_of, fields_of, policy_of, prompt_of, scorer_of, task_of
+from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config, settings_of
+from regrow.models import Models
+from regrow.progress import console
+from regrow.searcher import Searcher
+from regrow.serve.settings import ServeSettings
+from regrow.tasks.task import Task
+
+if TYPE_CHECKING:
+    from regrow.serve.order import Prompts
+    from regrow.serve.service import Service
+
+PACKAGES = ("fastapi", "prometheus_client", "sse_starlette", "uvicorn")
+BACKLOG = 2048
+"""Connections that the kernel holds until they are taken."""
+
+GRACE_S = 5
+"""How long requests under way may take after a signal."""
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        InputError: A package, a model or the key is missing, or there is no such place to listen at.
+    """
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"serve: {package} is not installed, expected `pip install 'regrow[serve]'`")
+    import uvicorn
+
+    from regrow.serve.app import create_app
+
+    settings = settings_of(ServeSettings, fields_of(config.serve), "serve")
+    key = key_of(settings, os.environ)
+    with _listening(settings) as listener:
+        service = service_of(config, settings)
+        host, port = listener.getsockname()[:2]
+        place = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+        console.print(f"serving {service.orders.catalogue.model} at {place}", soft_wrap=True)
+        app = create_app(service, key)
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S)
+        )
+        with service.searcher, suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is through
+            server.run(sockets=[listener])
+
+
+def service_of(config: Config, settings: ServeSettings) -> Service:
+    """The models, the strategies and the searcher that a configuration describes. Within `run_composed` only."""
+    from regrow.serve.catalogue import catalogue_of, shared_panel
+    from regrow.serve.order import Orders
+    from regrow.serve.service import Service
+    from regrow.serve.tolerant import tolerant_panel, tolerant_policy, tolerant_scorer
+
+    task = task_of(config)
+    check_choices(config)
+    if config.policy.engine == RECORDED:
+        raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
+    policy = Path(config.policy.path) if config.policy.path else None
+    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
+        policy = base.base_policy(config, task)
+    prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
+    models = Models(policy, prm, **base.critics(config, task, policy))
+    catalogue = catalogue_of(config, task, settings.model or f"regrow-{config.task.name}")
+    budget = budget_of(config.budget, "budget", stop_when_solved=True)
+    orders = Orders(catalogue, prompts_of(config, task, policy, settings), settings, budget, config.seed)
+    searcher = Searcher(
+        tolerant_policy(policy_of(config, policy)),
+        tolerant_scorer(scorer_of(config, prm)),
+        panel=tolerant_panel(shared_panel(config, models, catalogue)),
+        checker=checker_of(config, task),
+        limits=config.scheduler,
+    )
+    return Service(orders, searcher, settings)
+
+
+def prompts_of(config: Config, task: Task, policy: Path | None, settings: ServeSettings) -> Prompts:
+    """How questions are read and put: an answer needs room behind its prompt.
+
+    Args:
+        policy: The directory of the policy, or of its tokenizer; None where a server has both.
+    """
+    from regrow.serve.order import Prompts
+
+    tokenizer, longest = None, settings.max_prompt_tokens
+    if policy is not None:
+        tokenizer = load_tokenizer(policy)
+        window = int(load_config(policy).max_position_embeddings) - 1
+        longest = min(window, longest or window)
+    return Prompts(task, prompt_of(config), tokenizer, longest)
+
+
+def key_of(settings: ServeSettings, environment: Mapping[str, str]) -> str | None:
+    """The key that clients must send; None where there is none.
+
+    Raises:
+        InputError: The variable is not set, or others could come in without a key.
+    """
+    if settings.key_env is None:
+        if not _is_loopback(settings.host):
+            raise InputError(f"serve.host={settings.host}: is open to others, expected serve.key_env to name a key")
+        return None
+    if not (key := environment.get(settings.key_env)):
+        raise InputError(f"serve.key_env={settings.key_env}: is not set, expected the key in it")
+    return key
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _listening(settings: ServeSettings) -> socket.socket:
+    """The socket. Raises `InputError` if it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        where = f"serve.host={settings.host} serve.port={settings.port}"
+        raise InputError(f"{where}: {error.strerror}, expected a free place to listen at") from error
