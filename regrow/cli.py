@@ -94,16 +94,6 @@ COMMANDS = {
         takes_question=True,
         is_kept=False,
     ),
-    "serve": Command(
-        "an HTTP server of the OpenAI kind that searches",
-        (
-            "regrow serve policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
-            "regrow serve port=8080 model=solver search=weighted_vote budget.tokens=2000 deadline_s=20",
-            "regrow serve host=0.0.0.0 key_env=REGROW_KEY task=file policy=vllm policy.path=DIR prm=vllm prm.path=DIR",
-        ),
-        is_kept=False,
-        node="serve",
-    ),
     "evaluate": Command(
         "greedy, sampling, search and best-of-N on held-out problems, PRM quality; a contest of strategies, "
         "also on recorded solutions; or a PRM on judged steps",
@@ -116,6 +106,16 @@ COMMANDS = {
             "regrow evaluate run.dir=runs/prm prm.path=DIR prm.bench=[gsm8k.jsonl,math.jsonl] "
             "prm.threshold_from=gsm8k.jsonl",
         ),
+    ),
+    "serve": Command(
+        "an HTTP server of the OpenAI kind that searches",
+        (
+            "regrow serve policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
+            "regrow serve port=8080 model=solver search=weighted_vote budget.tokens=2000 deadline_s=20",
+            "regrow serve host=0.0.0.0 key_env=REGROW_KEY task=file policy=vllm policy.path=DIR prm=vllm prm.path=DIR",
+        ),
+        is_kept=False,
+        node="serve",
     ),
     "export": Command(
         "traces as training data of TRL, verl and others, or as evaluation logs; a folder for datasets.load_dataset",

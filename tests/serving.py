@@ -1,4 +1,4 @@
-"""Servers on loopback: a real uvicorn in a thread, before engines that are fakes or tiny models."""
+"""Servers on loopback: a real uvicorn in a thread, in front of fakes or tiny models."""
 
 import threading
 import time
@@ -11,8 +11,9 @@ from mcts.budget import Budget
 from mcts.search import BestOfN, MctsStar
 from policy.prompts import PromptFormat
 from policy.tokenizer import build_tokenizer
+from regrow.build import fields_of
 from regrow.compose import NO_OUTPUT, run_composed
-from regrow.config import SchedulerConfig
+from regrow.config import SchedulerConfig, settings_of
 from regrow.searcher import Searcher
 from regrow.serve.app import create_app
 from regrow.serve.catalogue import Catalogue
@@ -25,8 +26,6 @@ from regrow.tasks.countdown import Countdown
 
 TASK = Countdown()
 QUESTION = "2 3 5 8 -> 21"
-PROMPT = len(build_tokenizer(TASK.words())(f"{QUESTION}\n")["input_ids"])
-"""Tokens."""
 
 
 class SlowPolicy(ScriptedPolicy):
@@ -56,9 +55,11 @@ def fake_service(policy=None, *, scorer=None, presets=None, budget=Budget(tokens
 def composed_service(*overrides):
     """The service of a configuration."""
     made = []
-    run_composed(
-        "serve", [*NO_OUTPUT, *overrides], lambda config: made.append(service_of(config, ServeSettings(progress_s=0.05)))
-    )
+
+    def make(config):
+        made.append(service_of(config, settings_of(ServeSettings, fields_of(config.serve), "serve")))
+
+    run_composed("serve", [*NO_OUTPUT, "serve.progress_s=0.05", *overrides], make)
     return made[0]
 
 
