@@ -38,11 +38,10 @@ class ApiError(HTTPException):
         self.code = code
 
     def body(self) -> dict[str, Any]:
-        """The reply's body. What the client sent may be no Unicode: it is told with marks in its place."""
-        message = self.detail[:LONGEST_MESSAGE].encode(errors="replace").decode()
-        param = None if self.param is None else self.param.encode(errors="replace").decode()
+        """The reply's body."""
+        message = self.detail[:LONGEST_MESSAGE]
         kind = KINDS.get(self.status_code, "server_error" if self.status_code >= 500 else "invalid_request_error")
-        return {"error": {"message": message, "type": kind, "param": param, "code": self.code}}
+        return {"error": {"message": message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
         """The reply."""
