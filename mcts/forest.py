@@ -94,6 +94,22 @@ class Forest:
         """Continuations grown at `node`, duplicates included."""
         return int(self._draws[node])
 
+    def count(self, node: int) -> int:
+        """How often the step that leads to `node` was drawn there."""
+        return int(self._count[node])
+
+    def ends(self, tree: Tree) -> list[int]:
+        """The nodes where draws ended: solutions, and what nothing may be built on; in order of creation."""
+        records = self.nodes[tree.nodes]
+        return [
+            tree.nodes[i]
+            for i in np.flatnonzero((records["flags"] & CLOSED != 0) & (records["first_child"] == NO_NODE))
+        ]
+
+    def flags(self, node: int) -> int:
+        """Bits of `tree.Flag`."""
+        return int(self._flags[node]) & EXPORTED_FLAGS
+
     def depth(self, node: int) -> int:
         """Steps from the root to `node`."""
         return int(self.nodes[node]["depth"])

@@ -1,1 +1,5 @@
-"""The loop and the doors: tasks, rounds, evaluation, trace store, report, command line."""
+"""The self-training loop: search, verify, label, retrain, search again. `search` asks without any of the rest."""
+
+from regrow.notebook import search
+
+__all__ = ["search"]

@@ -1,157 +1,105 @@
-"""The door `regrow search`: one question or a file of them; no training, no gold answers."""
+"""The door `regrow search`: a question, lines of them, or a file; no training, no gold answers."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import tempfile
+import os
+import stat
+import sys
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from rich.console import Console
-from rich.text import Text
-from rich.tree import Tree as RichTree
 
 from mcts.errors import InputError
-from mcts.tree import NO_NODE, ROOT, Flag, SearchTree
 from mcts.types import Problem
-from regrow import base
-from regrow.build import (
-    budget_of,
-    check_choices,
-    checker_of,
-    columns_of,
-    policy_of,
-    scorer_of,
-    strategy_of,
-    task_of,
-)
-from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
-from regrow.evaluation import texts
-from regrow.grow import grow
-from regrow.models import Models
-from regrow.panel import panel_of
+from regrow.answer import Answer
+from regrow.answer_forms import json_line, print_text, write_parquet
+from regrow.answering import Answering, problem_of
+from regrow.build import columns_of, task_of
+from regrow.config import Config
+from regrow.live import watched
+from regrow.progress import console
+from regrow.searcher import Pending
 from regrow.tasks.problems import read_problems
 from regrow.tasks.task import Task
 
-QUESTION_ID = "question"
+STDIN = "-"
+PARQUET = "parquet"
 
 
 def ask(config: Config, question: str | None) -> None:
-    """Search `question`, or every problem of `problems=FILE`, and print the answers."""
+    """Search and print answers as they come, in the order of the questions; interrupted, the best so far.
+
+    Args:
+        question: `-` reads questions from standard input, one a line; None does so where something is piped in.
+            `problems=FILE` goes instead of a question.
+
+    Raises:
+        InputError: What is asked cannot be, or every search was given up.
+    """
+    _check_output(config)
     task = task_of(config)
     problems = _problems(config, task, question)
-    strategy = strategy_of(config.search, config, task)
-    budget = budget_of(config.budget, "budget", stop_when_solved=True)
-    checker = checker_of(config, task)
-    check_choices(config)
-    policy = Path(config.policy.path) if config.policy.path else None
-    if config.policy.engine == RECORDED:
-        raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
-    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
-        policy = base.base_policy(config, task)
-    prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
-    models = Models(policy, prm, **base.critics(config, task, policy))
-    queries = [strategy.query(problem, budget, config.seed, "ask") for problem in problems]
-    with tempfile.TemporaryDirectory() as scratch:
-        trees = grow(
-            queries,
-            policy_of(config, policy),
-            scorer_of(config, prm),
-            config.scheduler,
-            checker=checker,
-            panel=panel_of(config, models, strategy),
-            scratch=Path(scratch),
-            what="searching",
-        )
-    for tree in trees:
-        _print(dataclasses.replace(tree, answer=strategy.chosen(task, tree)), config)
+    answers: list[Answer] = []
+    failures: list[str] = []
+    give = answers.append if config.output == PARQUET else _printer(config)
+    with Answering(config, task) as answering, watched(answering, len(problems)) as view:
+        waiting: deque[Pending] = deque()
+        try:
+            for answer in answering.answers(problems, waiting, view):
+                failures += filter(None, [answer.tree.failure])
+                view.hide()
+                give(answer)
+        except KeyboardInterrupt:
+            view.hide()
+            for tree in filter(None, (pending.best() for pending in waiting)):
+                give(answering.answer(tree))
+            raise
+        finally:
+            if config.out is not None and answers:
+                write_parquet(Path(config.out), answers, with_tree=config.tree)
+    if failures:
+        told = f"{len(failures)} of {len(problems)} trees were given up; the first: {failures[0]}"
+        if len(failures) == len(problems):
+            raise InputError(told)
+        console.print(f"searching: {told}")
+
+
+def _check_output(config: Config) -> None:
+    if config.output == PARQUET and config.out is None:
+        raise InputError("config output=parquet: no file, expected out=FILE")
+    if config.output != PARQUET and config.out is not None:
+        raise InputError(f"config out={config.out} with output={config.output}: expected output=parquet")
+    if config.out is not None and not Path(config.out).parent.is_dir():
+        raise InputError(f"config out={config.out}: no such folder, expected a file in one that is there")
+
+
+def _printer(config: Config) -> Callable[[Answer], None]:
+    if config.output == "json":
+        return lambda answer: print(json_line(answer, with_tree=config.tree), flush=True)
+    return partial(print_text, with_tree=config.tree)
 
 
 def _problems(config: Config, task: Task, question: str | None) -> list[Problem]:
     if question is not None and config.problems is not None:
         raise InputError("both a question and problems=FILE, expected one of them")
-    if question is not None:
-        try:
-            return [Problem(QUESTION_ID, task.parse(question))]
-        except ValueError as error:
-            raise InputError(f"question {question!r}: {error}") from error
-    if config.problems is None:
-        raise InputError('no question, expected regrow search "QUESTION" or problems=FILE')
-    return [graded.problem for graded in read_problems(config.problems, task, columns_of(config), needs_answers=False)]
+    if config.problems is not None:
+        read = read_problems(config.problems, task, columns_of(config), needs_answers=False)
+        return [graded.problem for graded in read]
+    if question == STDIN or (question is None and _is_fed()):
+        lines = [(number, line.strip()) for number, line in enumerate(sys.stdin, start=1) if line.strip()]
+        if not lines:
+            raise InputError("standard input: no question, expected one a line")
+        return [problem_of(task, line, f"standard input:{number}:") for number, line in lines]
+    if question is None:
+        raise InputError('no question, expected regrow search "QUESTION", lines on standard input, or problems=FILE')
+    return [problem_of(task, question)]
 
 
-def answer_of(tree: SearchTree) -> dict[str, Any]:
-    """The chosen solution, what speaks for it, and what it cost, as JSON values."""
-    found = tree.answer != NO_NODE
-    value = float(tree.value[tree.answer]) if found else float("nan")
-    return {
-        "id": tree.problem.id,
-        "question": tree.problem.question,
-        "solution": texts(tree.path(tree.answer)) if found else None,
-        "score": None if np.isnan(value) else value,
-        "accepted": _verdict(int(tree.flags[tree.answer])) if found else None,
-        "strategy": tree.strategy,
-        "spent": dataclasses.asdict(tree.spent),
-        "nodes": len(tree.parent),
-    }
-
-
-def _verdict(flags: int) -> bool | None:
-    """What the checker said; None if nobody asked it."""
-    return True if flags & Flag.ACCEPTED else False if flags & Flag.REJECTED else None
-
-
-def _print(tree: SearchTree, config: Config) -> None:
-    answer = answer_of(tree)
-    if config.output == "json":
-        print(json.dumps(answer | ({"tree": _plain(tree)} if config.tree else {})))
-        return
-    console = Console(highlight=False)
-    console.print(Text(tree.problem.question, style="bold"))
-    for step in answer["solution"] or ["no complete solution within the budget"]:
-        console.print(Text(f"  {step}"))
-    verdict = {True: "accepted by the task's checker", False: "rejected by the task's checker", None: "not checked"}
-    score = "none" if answer["score"] is None else f"{answer['score']:.3f}"
-    spent = tree.spent
-    console.print(f"score {score}, {verdict[answer['accepted']]}")
-    console.print(
-        f"{tree.strategy}: {spent.tokens_generated} tokens generated in {spent.policy_calls} calls, "
-        f"{spent.tokens_scored} scored in {spent.scorer_calls}, {answer['nodes']} nodes"
-    )
-    if config.tree:
-        console.print(_drawn(tree))
-
-
-def _plain(tree: SearchTree) -> list[dict[str, Any]]:
-    """The tree's nodes as JSON values."""
-    return [
-        {
-            "node": node,
-            "parent": int(tree.parent[node]),
-            "text": step.text if step else None,
-            "visits": int(tree.visits[node]),
-            "value": None if np.isnan(tree.value[node]) else float(tree.value[node]),
-            "prior": float(tree.prior[node]),
-            "is_final": bool(tree.flags[node] & Flag.FINAL),
-        }
-        for node, step in enumerate(tree.steps)
-    ]
-
-
-def _drawn(tree: SearchTree) -> RichTree:
-    """The tree for a terminal: the chosen path bold, each step with its value and visits."""
-    chosen = set()
-    node = tree.answer
-    while node > ROOT:
-        chosen.add(node)
-        node = int(tree.parent[node])
-    branches = [RichTree(Text(tree.problem.question, style="bold"))]
-    for node, step in enumerate(tree.steps[1:], start=1):
-        assert step is not None
-        mark = {True: " +", False: " -", None: ""}[_verdict(int(tree.flags[node]))]
-        label = Text(step.text, style="bold green" if node in chosen else "")
-        label.append(f"  value {tree.value[node]:.2f}, visits {tree.visits[node]}{mark}", style="dim")
-        branches.append(branches[int(tree.parent[node])].add(label))
-    return branches[ROOT]
+def _is_fed() -> bool:
+    """Whether a pipe or a file is standard input."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)

@@ -42,7 +42,7 @@ from regrow.config import (
 )
 from regrow.objectives import OBJECTIVES, Objective
 from regrow.selection import PROGRESS
-from regrow.strategy import Strategy
+from regrow.strategy import Strategy, reading
 from regrow.tasks import make_task, options_of
 from regrow.tasks.problems import Columns
 from regrow.tasks.task import Split, Task
@@ -80,7 +80,7 @@ def strategy_of(node: Any, config: Config, task: Task) -> Strategy:
     kind = str(fields.pop("kind"))
     aggregate, choice = (fields.pop(name) for name in STRATEGY)
     default = Choice.BEST if checker_of(config, task) else Choice.VOTE
-    search = settings_of(SEARCHES[kind], fields, "search")
+    search = reading(settings_of(SEARCHES[kind], fields, "search"), task)
     where = f"search {search.name}"
     return Strategy(
         search,
@@ -102,7 +102,7 @@ def word_of(known: type[W], word: str, where: str) -> W:
     return known(word)
 
 
-def check_choices(config: Config) -> None:
+def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -> None:
     """Hold settings that are one of a few words, or counts, against what there is."""
     choices = {
         "policy.engine": (config.policy.engine, ENGINES),
@@ -118,7 +118,7 @@ def check_choices(config: Config) -> None:
         "evaluate.split": (config.evaluate.split, tuple(split.value for split in Split)),
         "evaluate.values": (config.evaluate.values, VALUES),
         "evaluate.unit": (config.evaluate.unit, tuple(Unit)),
-        "output": (config.output, ("text", "json")),
+        "output": (config.output, outputs),
     }
     choices |= {f"critics.{name}_labels": (getattr(config.critics, f"{name}_labels"), LABELS) for name in CRITICS}
     choices |= {f"critics.train[{i}]": (name, tuple(CRITICS)) for i, name in enumerate(config.critics.train)}

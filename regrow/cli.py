@@ -84,12 +84,13 @@ COMMANDS = {
         given=("run.name=imagine",),
     ),
     "search": Command(
-        "search one question, or a file of them; no training, no gold answers",
+        "search one question, lines of them, or a file; no training, no gold answers",
         (
             'regrow search "2 3 5 8 -> 21"',
             'regrow search "2 3 5 8 -> 21" tree=true search=rest_mcts_star_code budget.tokens=500',
             "regrow search problems=questions.jsonl policy.path=runs/demo/round-3/policy "
             "prm.path=runs/demo/round-3/prm output=json",
+            "regrow search - search=auto budget.seconds=10 < questions.txt > answers.txt",
         ),
         takes_question=True,
         is_kept=False,
@@ -148,10 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         question, overrides = _split(name, rest)
         return _run(name, question, overrides)
     except KeyboardInterrupt:
-        print(
-            f"regrow: interrupted; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}",
-            file=sys.stderr,
-        )
+        goes_on = f"; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}"
+        print(f"regrow: interrupted{goes_on if name != 'search' else ''}", file=sys.stderr)
         return INTERRUPTED
     except InputError as error:
         return _complain(str(error))
@@ -202,11 +201,11 @@ def _in_node(node: str | None, override: str) -> str:
 
 
 def _split(name: str, words: list[str]) -> tuple[str | None, list[str]]:
-    """Separate the question from the overrides: it has a space, or does not look like `key=value` or a flag."""
+    """Separate the question from the overrides: it has a space, is `-`, or does not look like `key=value` or a flag."""
     questions: list[str] = []
     overrides: list[str] = []
     for before, word in pairwise(["", *words]):
-        is_override = before in _FLAGS_WITH_VALUE or word.startswith("-") or _OVERRIDE.fullmatch(word)
+        is_override = before in _FLAGS_WITH_VALUE or (word.startswith("-") and word != "-") or _OVERRIDE.fullmatch(word)
         (overrides if is_override else questions).append(word)
     if not COMMANDS[name].takes_question and questions:
         raise InputError(f"{questions[0]!r}: `regrow {name}` takes key=value overrides only; see regrow {name} --help")

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -46,6 +47,18 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
         main()
     if complaints:
         raise complaints[0]
+
+
+def composed(overrides: Sequence[str]) -> Config:
+    """The configuration with these overrides, outside of a command.
+
+    Raises:
+        InputError: As `run_composed` does.
+    """
+    register()
+    disable_progress_bar()
+    with _one_line(), _beside_another_hydra(), hydra.initialize_config_module("conf", version_base="1.3"):
+        return resolve(hydra.compose("config", overrides=list(overrides)))
 
 
 def search_nodes(strategies: Sequence[str]) -> list[Any]:
@@ -89,6 +102,16 @@ def _one_line() -> Iterator[None]:
         raise InputError(f"run.dir: {error.filename} is not writable, expected a folder of yours") from error
     except (NotADirectoryError, FileExistsError) as error:
         raise InputError(f"run.dir: {error.filename} is a file, expected a folder") from error
+
+
+@contextmanager
+def _beside_another_hydra() -> Iterator[None]:
+    """Hydra's state is global, and may be the caller's: set it aside."""
+    before, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = before
 
 
 @contextmanager

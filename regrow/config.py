@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from mcts.errors import InputError
-from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import Auto, BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
 from policy.critic import CriticFormat
 from policy.prompts import PromptFormat
@@ -62,6 +62,7 @@ CONTROLS = ("base_only", "rest_em")
 """What may be learned beside the loop, to hold it against; see `regrow.learner.Teacher`."""
 
 SEARCHES: dict[str, type[Search]] = {
+    "auto": Auto,
     "best_of_n": BestOfN,
     "eta_mcts": EtaMcts,
     "mcts_star": MctsStar,
@@ -78,10 +79,15 @@ STRATEGY = ("aggregate", "choice")
 
 
 def schema_of(settings: type, **extra: str | None) -> Any:
-    """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them."""
+    """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them.
+
+    A field whose metadata say that it is no setting (`is_setting`) is left out.
+    """
     hints = get_type_hints(settings)
     fields: list[tuple[str, Any, Any]] = [(name, str | None, field(default=text)) for name, text in extra.items()]
     for item in dataclasses.fields(settings):
+        if not item.metadata.get("is_setting", True):
+            continue
         if isinstance(part := hints[item.name], type) and dataclasses.is_dataclass(part):
             fields.append((item.name, Any, field(default_factory=schema_of(part))))
             continue
@@ -361,6 +367,8 @@ class Config:
     """Everything a command can be told.
 
     `dry_run`: print what a long command would cost, and do nothing.
+    `output`: how answers are written: `text`, `json` or, by `regrow search` to the file `out`, `parquet`; `tree` adds
+    the whole tree.
     `problems`: a JSONL or parquet file, or a data set as OWNER/NAME[:SUBSET[:SPLIT]]; `columns` says what is where.
 
     `checker`: whether searches may see the verdicts of the task's own checker, where it has one. `strategies` and
@@ -370,6 +378,7 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
     seed: int = 0
     output: str = "text"
+    out: str | None = None
     tree: bool = False
     problems: str | None = None
     columns: Any = field(default_factory=schema_of(Columns))

@@ -179,12 +179,16 @@ class Pending:
             ClosedError: The searcher was closed.
             BaseException: An engine's own, which ended the searcher.
         """
+        if not self.wait(timeout_s):
+            raise TimeoutError(f"{self.name}: not done after {timeout_s} s")
+        return self.future.result()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait as `result` does, and say whether it is done."""
         end = inf if timeout_s is None else time.monotonic() + timeout_s
         patience = min(end, self._deadline) - time.monotonic()
         wait([self.future], None if patience == inf else max(0.0, patience))
-        if not self.done:
-            raise TimeoutError(f"{self.name}: not done after {timeout_s} s")
-        return self.future.result()
+        return self.done
 
     def best(self) -> SearchTree | None:
         """The tree as it stands now; None before its turn has come, and where the searcher has ended."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan, nan
 
 import numpy as np
 
-from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import Auto, BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.seeds import seed_of
 from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Flag
 from mcts.types import Continuation, Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until, Values
@@ -488,6 +488,10 @@ def simulate(search: Search, walk: Walk) -> bool:
             if pairs:
                 _assess(walk, [node for node, _ in pairs], [parent for _, parent in pairs])
             return True
+        case Auto():
+            course = _course(search, walk) if root.draws >= search.first else "sample"
+            opening = 10**9 if course == "sample" else search.tree.opening
+            return course != "stop" and simulate(replace(search.tree, opening=opening), walk)
         case _:
             twins: dict[type, Callable[..., bool]] = {
                 MctsStar: _mcts_star,
@@ -497,6 +501,26 @@ def simulate(search: Search, walk: Walk) -> bool:
                 TreeOfThoughtsDfs: _tot_dfs,
             }
             return twins[type(search)](search, walk)
+
+
+def _course(search: Auto, walk: Walk) -> str:
+    """A draw at a time: what they answer, and what they are worth."""
+    answers, values, depths = [], [], []
+    for node in walk.nodes:
+        if node.is_(Flag.ACCEPTED):
+            return "stop"
+        if node.is_(Flag.CLOSED) and not node.children:
+            value = 0.0 if node.is_(Flag.REJECTED) else 1.0 if isnan(node.value) else node.value
+            answers += [node.step.text.strip() if node.is_(Flag.FINAL) else ""] * node.count
+            values += [value] * node.count
+            depths.append(node.depth)
+    worth = {answer: [v for a, v in zip(answers, values, strict=True) if a == answer] for answer in answers if answer}
+    top = max(worth.values(), key=lambda its: (len(its), round(sum(its), 9)), default=[])
+    share, value = len(top) / max(1, len(values)), float(np.mean(top)) if top else 0.0
+    if share >= search.agreement and value >= search.sure and np.std(values) <= search.spread:
+        return "stop"
+    is_hard = share < search.split or value < search.doubt
+    return "search" if is_hard and max(depths, default=0) > 1 and not search.long_reasoning else "sample"
 
 
 def _assess(walk: Walk, nodes: list[Node], prefixes: list[Node]) -> dict[Node, float]:

@@ -20,7 +20,7 @@ from mcts.panel import Panel
 from mcts.ports import Checker
 from mcts.requests import Draw, Simulation
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
+from mcts.search import Auto, BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from mcts.tree import NO_NODE, Flag, SearchTree
 from mcts.types import Problem, Proposal, Propose, Spent, State, Step, StepEnd, Until
 from mcts.walk import Query
@@ -110,6 +110,17 @@ kinds = (
         blend=st.sampled_from(["sum", "renorm"]),
     ),
     st.builds(
+        Auto,
+        first=st.sampled_from([2, 1, 4]),
+        agreement=st.sampled_from([0.6, 0.8, 1.0]),
+        sure=st.sampled_from([0.453, 0.711]),
+        spread=st.sampled_from([0.233, 1.0]),
+        split=st.sampled_from([0.55, 0.0, 0.3]),
+        doubt=st.sampled_from([0.413, 0.0, 0.151]),
+        long_reasoning=st.sampled_from([False, False, True]),
+        tree=st.builds(RolloutBranching, width=st.integers(1, 2), root_share=st.sampled_from([0.5, 0.0])),
+    ),
+    st.builds(
         StepBeam,
         beams=st.integers(1, 3),
         width=st.integers(1, 3),
@@ -124,7 +135,9 @@ kinds = (
     ),
 )
 each_kind = pytest.mark.parametrize(
-    "kind", kinds, ids=["best_of_n", "rollout_branching", "mcts_star", "puct", "eta_mcts", "step_beam", "tot_dfs"]
+    "kind",
+    kinds,
+    ids=["best_of_n", "rollout_branching", "mcts_star", "puct", "eta_mcts", "auto", "step_beam", "tot_dfs"],
 )
 
 

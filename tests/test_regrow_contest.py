@@ -13,6 +13,7 @@ from regrow.standings import Entry, bootstrap_interval, standings
 from regrow.strategy import Strategy
 
 ALL = [
+    "auto",
     "greedy",
     "best_of_n",
     "self_consistency",

@@ -1,0 +1,152 @@
+"""Choosing by difficulty: stop, sample for a vote, or search, as the solutions so far agree and are valued."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isnan, sqrt
+from typing import NamedTuple
+
+from mcts.forest import Forest, Tree
+from mcts.requests import Simulation
+from mcts.search.rollout_branching import RolloutBranching
+from mcts.tree import Flag
+
+Reader = Callable[[tuple[str, ...]], str | None]
+"""What a solution's steps answer, in a form in which equal answers are equal; None where they answer nothing."""
+
+ALWAYS = 2**31 - 1
+"""An `opening` that never ends."""
+
+
+BRANCHING = RolloutBranching()
+
+
+class Course(StrEnum):
+    """What is done next."""
+
+    STOP = "stop"
+    SAMPLE = "sample"
+    SEARCH = "search"
+
+
+class End(NamedTuple):
+    """Where draws of a tree ended.
+
+    Attributes:
+        answer: None for what is no solution, or answers nothing.
+        draws: How many ended here.
+        value: In [0, 1]: the checker's verdict, else the scorer's value, else 1.
+        depth: Steps.
+    """
+
+    answer: str | None
+    draws: int
+    value: float
+    depth: int
+
+
+def last_step(steps: tuple[str, ...]) -> str | None:
+    """A solution's answer where nobody knows the task: its last step, as it reads."""
+    return steps[-1].strip() or None if steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """Solutions are drawn from the start, `first` of them in any case; then each simulation goes by what is there.
+
+    Let a be the answer that most draws came to (of equals, the one of the greatest total value), s its share of all
+    draws that ended, v the mean value of its draws, d the standard deviation of the values of all draws that ended.
+    * s >= `agreement`, v >= `sure` and d <= `spread`, or the checker accepted a solution: stop.
+    * else s < `split` or v < `doubt`: hard; one more simulation of `tree`.
+    * else one more solution from the start, for the vote.
+
+    A policy that reasons at length in one piece leaves a tree nothing to branch from: with `long_reasoning`, or where
+    every solution has one step, what is hard is sampled, too. The tree decides, so a search with a smaller budget is
+    one with a larger, looked at earlier. The thresholds are round numbers that were not tuned; stopping where samples
+    agree is adaptive consistency (arXiv 2305.11860), here with the scorer's consent.
+
+    Attributes:
+        first: Solutions before the first decision.
+        tree: The search for what is hard; all draws are its own, so that evidence is counted in one way.
+        answer: How answers are read; no setting, but the task's.
+    """
+
+    first: int = 4
+    agreement: float = 0.8
+    sure: float = 0.7
+    spread: float = 0.25
+    split: float = 0.5
+    doubt: float = 0.3
+    long_reasoning: bool = False
+    tree: RolloutBranching = BRANCHING
+    name: str = "auto"
+    answer: Reader = field(default=last_step, repr=False, compare=False, metadata={"is_setting": False})
+
+    def __post_init__(self) -> None:
+        shares = (self.agreement, self.sure, self.spread, self.split, self.doubt)
+        if self.first < 1 or not all(0.0 <= share <= 1.0 for share in shares):
+            raise ValueError(f"expected first of 1 or more, and thresholds from 0 to 1, got {self}")
+        if self.split > self.agreement or self.doubt > self.sure:
+            raise ValueError(f"expected split up to agreement and doubt up to sure, got {self}")
+
+    @property
+    def temperature(self) -> float:
+        """Of all draws."""
+        return self.tree.temperature
+
+    def simulate(self, forest: Forest, tree: Tree) -> Simulation:
+        """Decide; draw a solution from the start, or where the tree search wants the next step."""
+        course = Course.SAMPLE
+        if forest.draws(tree.root) >= self.first:
+            course = Course.STOP if forest.is_solved(tree) else self.course(self._ends(forest, tree))
+        if course is Course.STOP:
+            return False
+        search = self.tree if course is Course.SEARCH else dataclasses.replace(self.tree, opening=ALWAYS)
+        return (yield from search.simulate(forest, tree))
+
+    def course(self, ends: Sequence[End]) -> Course:
+        """What is done next, where draws ended so."""
+        share, value, spread = _agreement(ends)
+        if share >= self.agreement and value >= self.sure and spread <= self.spread:
+            return Course.STOP
+        in_one_piece = self.long_reasoning or all(end.depth <= 1 for end in ends)
+        return Course.SEARCH if (share < self.split or value < self.doubt) and not in_one_piece else Course.SAMPLE
+
+    def _ends(self, forest: Forest, tree: Tree) -> list[End]:
+        return [
+            End(
+                self.answer(tuple(step.text for step in forest.state(tree, node).steps))
+                if forest.is_final(node)
+                else None,
+                forest.count(node),
+                _value(forest, node),
+                forest.depth(node),
+            )
+            for node in forest.ends(tree)
+        ]
+
+
+def _agreement(ends: Sequence[End]) -> tuple[float, float, float]:
+    """The share of the most common answer, the mean value of its draws, the standard deviation of all values."""
+    draws = sum(end.draws for end in ends)
+    if not draws:
+        return 0.0, 0.0, 0.0
+    mean = sum(end.draws * end.value for end in ends) / draws
+    spread = sqrt(sum(end.draws * (end.value - mean) ** 2 for end in ends) / draws)
+    votes: dict[str, tuple[int, float]] = {}
+    for end in ends:
+        if end.answer is not None:
+            count, worth = votes.get(end.answer, (0, 0.0))
+            votes[end.answer] = (count + end.draws, worth + end.draws * end.value)
+    count, worth = max(votes.values(), default=(0, 0.0))
+    return count / draws, worth / max(1, count), spread
+
+
+def _value(forest: Forest, node: int) -> float:
+    if forest.flags(node) & (Flag.ACCEPTED | Flag.REJECTED):
+        return float(bool(forest.flags(node) & Flag.ACCEPTED))
+    value = forest.value(node)
+    return 1.0 if isnan(value) else value
