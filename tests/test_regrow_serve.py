@@ -14,6 +14,8 @@ import openai
 from serving import composed_service, served
 from tiny_run import TINY
 
+from regrow.serve.protocol import CompletionRequest
+
 CLIENT_JS = Path(__file__).with_name("openai_client.mjs")
 QUESTION = "2 3 -> 5"
 ASKED = {"model": "tiny", "messages": [{"role": "user", "content": QUESTION}]}
@@ -111,6 +113,12 @@ def test_no_temperature_means_the_likeliest_answer_whatever_the_seed(client):
     assert said(ask(client, n=3, temperature=0, extra_body=body)) == 3 * said(
         ask(client, extra_body={"regrow": {"strategy": "greedy"}})
     )
+
+
+def test_every_strategy_takes_a_temperature(service, url):
+    for model in service.orders.catalogue.models():
+        order = service.orders.of_completion(CompletionRequest(model=model, prompt=QUESTION, temperature=0.25))
+        assert order.strategy.search.temperature == 0.25
 
 
 def test_the_strategy_stands_behind_the_models_name_or_in_the_body(client):

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from mcts.errors import InputError
 from policy.checkpoint import load_config, load_tokenizer
-from regrow import base
+from regrow.answering import models_of
 from regrow.build import budget_of, check_choices, checker_of, fields_of, policy_of, prompt_of, scorer_of, task_of
-from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config, settings_of
-from regrow.models import Models
+from regrow.config import Config, settings_of
 from regrow.progress import console
 from regrow.searcher import Searcher
 from regrow.serve.settings import ServeSettings
@@ -71,19 +70,14 @@ def service_of(config: Config, settings: ServeSettings) -> Service:
 
     task = task_of(config)
     check_choices(config)
-    if config.policy.engine == RECORDED:
-        raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
-    policy = Path(config.policy.path) if config.policy.path else None
-    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
-        policy = base.base_policy(config, task)
-    prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
-    models = Models(policy, prm, **base.critics(config, task, policy))
+    models = models_of(config, task)
+    assert models.prm is not None
     catalogue = catalogue_of(config, task, settings.model or f"regrow-{config.task.name}")
     budget = budget_of(config.budget, "budget", stop_when_solved=True)
-    orders = Orders(catalogue, prompts_of(config, task, policy, settings), settings, budget, config.seed)
+    orders = Orders(catalogue, prompts_of(config, task, models.policy, settings), settings, budget, config.seed)
     searcher = Searcher(
-        tolerant_policy(policy_of(config, policy)),
-        tolerant_scorer(scorer_of(config, prm)),
+        tolerant_policy(policy_of(config, models.policy)),
+        tolerant_scorer(scorer_of(config, models.prm)),
         panel=tolerant_panel(shared_panel(config, models, catalogue)),
         checker=checker_of(config, task),
         limits=config.scheduler,

@@ -10,7 +10,7 @@ from mcts.errors import first_line
 from mcts.tree import SearchTree
 from regrow.progress import console
 from regrow.searcher import Pending
-from regrow.serve.answer import Answer, answer_to
+from regrow.serve.cut import CutAnswer, cut
 from regrow.serve.errors import ApiError
 from regrow.serve.order import Order
 from regrow.serve.protocol import Usage
@@ -32,7 +32,7 @@ class Job:
 
     def __init__(self, service: Service, order: Order) -> None:
         self.order = order
-        self.answers: tuple[Answer, ...] = ()
+        self.answers: tuple[CutAnswer, ...] = ()
         self._service = service
         self._deadline = monotonic() + order.seconds
         self._pendings: list[Pending] = []
@@ -54,7 +54,7 @@ class Job:
         try:
             await self._place.turn(self._left_s())
             trees = await self._searched()
-            self.answers = tuple(answer_to(self.order, self._service.orders.prompts, tree) for tree in trees)
+            self.answers = tuple(cut(self.order, self._service.orders.prompts, tree) for tree in trees)
         except Exception:
             self._is_over = True
             raise

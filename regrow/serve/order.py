@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcts.budget import Budget
 from mcts.errors import InputError
+from mcts.search import Auto, Search
 from mcts.types import Message, Problem
 from mcts.walk import Query
 from policy.prompts import PromptFormat
+from regrow.answering import problem_of
 from regrow.serve.catalogue import Catalogue
 from regrow.serve.errors import bad_request
 from regrow.serve.protocol import Asked, ChatMessage, ChatRequest, CompletionRequest
@@ -21,8 +23,6 @@ from regrow.tasks.task import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-QUESTION_ID = "question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ class Prompts:
         """
         try:
             question.encode()
-            problem = Problem(QUESTION_ID, self.task.parse(question), tuple(before) if self.form.chat else ())
+            problem = dataclasses.replace(
+                problem_of(self.task, question), before=tuple(before) if self.form.chat else ()
+            )
             tokens = self._tokens(problem)
         except (InputError, ValueError) as error:
             raise bad_request(str(error), code="unreadable_question") from error
@@ -157,5 +159,12 @@ def _at_temperature(strategy: Strategy, temperature: float | None) -> Strategy:
     """The strategy with draws of this temperature."""
     if temperature is None:
         return strategy
-    search = dataclasses.replace(strategy.search, temperature=temperature)  # type: ignore[type-var]
-    return dataclasses.replace(strategy, search=search)
+    return dataclasses.replace(strategy, search=_drawing_at(strategy.search, temperature))
+
+
+def _drawing_at(search: Any, temperature: float) -> Search:
+    """The search with draws of this temperature; `auto` draws as the search within it does."""
+    if isinstance(search, Auto):
+        return dataclasses.replace(search, tree=dataclasses.replace(search.tree, temperature=temperature))
+    drawing: Search = dataclasses.replace(search, temperature=temperature)
+    return drawing

@@ -1,4 +1,4 @@
-"""The answer of a finished tree, as a request wants it."""
+"""The answer of a finished tree, cut to what a request wants of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mcts.tree import NO_NODE, SearchTree
+from mcts.tree import SearchTree
 from mcts.types import Step
-from regrow.ask import _plain, answer_of
+from regrow.answer import Answer
 from regrow.serve.errors import bad_request
 from regrow.serve.order import Order, Prompts
 from regrow.serve.protocol import FinishReason, Searched
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer.
+class CutAnswer:
+    """An answer as it is sent.
 
     Attributes:
         pieces: Its text, step by step.
         finish_reason: `stop` where the solution is whole, or ends before a text of `stop`; else `length`: it is cut,
             or there was none within the budget.
+        searched: What the search says of the solution, cut or not.
     """
 
     pieces: tuple[str, ...]
@@ -35,24 +36,32 @@ class Answer:
         return "".join(self.pieces)
 
 
-def answer_to(order: Order, prompts: Prompts, tree: SearchTree) -> Answer:
+def cut(order: Order, prompts: Prompts, tree: SearchTree) -> CutAnswer:
     """The answer that the order's strategy chooses in a tree.
 
     Raises:
         ApiError: The search was given up, and has none.
     """
-    chosen = order.strategy.chosen(prompts.task, tree)
-    if chosen == NO_NODE and tree.failure:
+    answer = Answer(dataclasses.replace(tree, answer=order.strategy.chosen(prompts.task, tree)))
+    if not answer.is_found and tree.failure:
         raise bad_request(f"the search was given up: {tree.failure}", code="search_failed")
-    steps = tree.path(chosen) if chosen != NO_NODE else ()
+    steps = answer.tree.path(answer.tree.answer) if answer.is_found else ()
     kept = _fitting(steps, order.longest)
     whole = prompts.form.delimiter.join(step.text for step in kept)
     text = min((whole.partition(stop)[0] for stop in order.stop), key=len, default=whole)
-    is_finished = len(text) < len(whole) or (chosen != NO_NODE and len(kept) == len(steps))
-    return Answer(
+    is_finished = len(text) < len(whole) or (answer.is_found and len(kept) == len(steps))
+    return CutAnswer(
         _pieces(text, prompts.form.delimiter),
         "stop" if is_finished else "length",
-        _searched(dataclasses.replace(tree, answer=chosen), order),
+        Searched(
+            strategy=tree.strategy,
+            score=answer.score,
+            accepted=answer.accepted,
+            tokens=answer.tokens,
+            nodes=len(tree.parent),
+            seconds=tree.spent.seconds,
+            tree=answer.nodes() if order.trace else None,
+        ),
     )
 
 
@@ -67,16 +76,3 @@ def _pieces(text: str, delimiter: str) -> tuple[str, ...]:
     """The text, cut behind each delimiter."""
     *before, last = text.split(delimiter)
     return tuple(piece for piece in (*(one + delimiter for one in before), last) if piece)
-
-
-def _searched(tree: SearchTree, order: Order) -> Searched:
-    told = answer_of(tree)
-    return Searched(
-        strategy=tree.strategy,
-        score=told["score"],
-        accepted=told["accepted"],
-        tokens=tree.spent.tokens_generated,
-        nodes=len(tree.parent),
-        seconds=tree.spent.seconds,
-        tree=_plain(tree) if order.trace else None,
-    )
