@@ -121,7 +121,7 @@ class Scheduler:
         return walk.export(self._forest)
 
     def harvest(self, walk: Walk) -> SearchTree:
-        """The tree as it stands, finished or given up: its nodes go back, and replies that are still to come, unread.
+        """The tree as it stands, finished or given up; its nodes go back, and replies still to come are dropped.
 
         May be called where `snapshot` may be.
         """
@@ -154,8 +154,6 @@ class Scheduler:
     def poll(self, patience_s: float = POLL_S) -> None:
         """Take in replies; wait about `patience_s` where there are none, but for engines that compute in this call."""
         for ticket, waiting, reply in poll(self._lanes.values(), patience_s):
-            if waiting.walk.is_released:
-                continue
             waiting.walk.replies[waiting.index] = reply
             if self._journal is not None:
                 self._journal.append(ticket, waiting.digest, reply)

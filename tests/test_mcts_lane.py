@@ -116,3 +116,11 @@ def test_a_policy_in_process_computes_only_when_no_scorer_has_an_answer():
     lanes = asked(scorer, policy)
     assert [ticket.number for ticket, _, _ in poll(lanes)] == [0]
     assert policy.replies == {}
+
+
+def test_two_slow_engines_are_waited_for_no_longer_than_patience_lasts_and_one_in_process_gets_its_turn():
+    assert poll(asked(Remote(30.0), Remote(30.0)), patience_s=0.02) == []
+    lanes = paced(InProcess(0.05), Remote(30.0))
+    ask(lanes[0], 1)
+    ask(lanes[1], 2, 3)
+    assert [ticket.number for ticket, _, _ in poll(lanes, patience_s=0.001)] == [1]

@@ -141,6 +141,33 @@ def test_a_budget_of_simulations_is_kept_to_the_letter(simulations):
     assert len(policy.asked) == simulations
 
 
+# --- one pass after another -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("passes", range(6))
+def test_a_tree_that_is_given_up_leaves_nothing_behind_and_the_others_alone(passes):
+    policy, scorer = ScriptedPolicy(WORLD, arrival=1), TableScorer(arrival=2)
+    scheduler = Scheduler(policy, scorer, max_depth=3)
+    first, second = (scheduler.plant(query(i), f"walk {i}") for i in range(2))
+    for _ in range(passes):
+        assert not list(scheduler.advance())
+        scheduler.poll()
+    seen = scheduler.snapshot(first)
+    assert_same_tree(scheduler.harvest(first), seen)
+    asked = [ticket for ticket in policy.asked if ticket.tree == first.name]
+    found = {}
+    while scheduler.is_busy:
+        for walk in scheduler.advance():
+            found[walk.name] = scheduler.harvest(walk)
+        scheduler.poll()
+    (alone,) = Scheduler(ScriptedPolicy(WORLD), TableScorer(), max_depth=3).run([query(1)])
+    assert_same_tree(found[second.name], alone)
+    assert list(found) == [second.name]
+    assert [ticket for ticket in policy.asked if ticket.tree == first.name] == asked
+    assert not any(scheduler._forest._steps)
+    assert len(scheduler._forest._free) == len(scheduler._forest.nodes)
+
+
 # --- budgets, marks, failures -----------------------------------------------------------------------------------------
 
 

@@ -66,7 +66,7 @@ class Auto:
     A policy that reasons at length in one piece leaves a tree nothing to branch from: with `long_reasoning`, or where
     every solution has one step, what is hard is sampled, too. The tree decides, so a search with a smaller budget is
     one with a larger, looked at earlier. The thresholds are round numbers that were not tuned; stopping where samples
-    agree is adaptive consistency (arXiv 2305.11860), here with the scorer's consent.
+    agree is Adaptive-Consistency (arXiv 2305.11860), here by a share and with the scorer's consent.
 
     Attributes:
         first: Solutions before the first decision.
