@@ -46,7 +46,7 @@ def fake_service(policy=None, *, scorer=None, presets=None, budget=Budget(tokens
     own = Strategy(BestOfN())
     presets = {"mcts_star": Strategy(MctsStar())} if presets is None else presets
     told = ServeSettings(**{"heartbeat_s": 0.2, "progress_s": 0.05, **settings})
-    prompts = Prompts(TASK, PromptFormat(), build_tokenizer(TASK.words()), told.max_prompt_tokens)
+    prompts = Prompts(TASK, PromptFormat(), build_tokenizer(TASK.words()), told.max_prompt_tokens or 64)
     orders = Orders(Catalogue("fake", own, presets), prompts, told, budget, seed=0)
     searcher = Searcher(policy or ScriptedPolicy(World()), scorer or TableScorer(), limits=SchedulerConfig())
     return Service(orders, searcher, told)

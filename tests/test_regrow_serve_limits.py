@@ -23,7 +23,8 @@ from policy.base import PolicySize, create
 from policy.prompts import PromptFormat
 from prm import model as prm_model
 from regrow.cli import UNUSABLE, main
-from regrow.serve.door import key_of
+from regrow.compose import composed
+from regrow.serve.door import key_of, prompts_of
 from regrow.serve.errors import ApiError
 from regrow.serve.order import Prompts
 from regrow.serve.protocol import ChatRequest
@@ -229,6 +230,13 @@ def test_a_server_that_others_reach_has_a_key(settings, told):
         key_of(ServeSettings(**settings), {})
     assert key_of(ServeSettings(**{"key_env": "K"} | settings), {settings.get("key_env", "K"): "sk"}) == "sk"
     assert key_of(ServeSettings(host="::1"), {}) is None
+
+
+def test_a_policy_elsewhere_needs_a_limit_for_its_prompts():
+    config = composed(["policy=server"])
+    with pytest.raises(InputError, match="its window is not known"):
+        prompts_of(config, TASK, None, ServeSettings())
+    assert prompts_of(config, TASK, None, ServeSettings(max_prompt_tokens=9)).longest == 9
 
 
 @pytest.mark.parametrize(

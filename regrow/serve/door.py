@@ -90,15 +90,21 @@ def prompts_of(config: Config, task: Task, policy: Path | None, settings: ServeS
 
     Args:
         policy: The directory of the policy, or of its tokenizer; None where a server has both.
+
+    Raises:
+        InputError: Nobody knows how long a prompt may be.
     """
     from regrow.serve.order import Prompts
 
-    tokenizer, longest = None, settings.max_prompt_tokens
-    if policy is not None:
-        tokenizer = load_tokenizer(policy)
-        window = int(load_config(policy).max_position_embeddings) - 1
-        longest = min(window, longest or window)
-    return Prompts(task, prompt_of(config), tokenizer, longest)
+    longest = settings.max_prompt_tokens
+    if policy is None:
+        if longest is None:
+            raise InputError(
+                f"policy={config.policy.engine}: its window is not known, expected policy.path or max_prompt_tokens"
+            )
+        return Prompts(task, prompt_of(config), None, longest)
+    window = int(load_config(policy).max_position_embeddings) - 1
+    return Prompts(task, prompt_of(config), load_tokenizer(policy), min(window, longest or window))
 
 
 def key_of(settings: ServeSettings, environment: Mapping[str, str]) -> str | None:

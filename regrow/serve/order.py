@@ -66,13 +66,13 @@ class Prompts:
 
     Attributes:
         tokenizer: None where the policy's is not at hand.
-        longest: Tokens of a prompt, or bytes without a tokenizer; None where nobody knows.
+        longest: Tokens of a prompt, or bytes without a tokenizer.
     """
 
     task: Task
     form: PromptFormat
     tokenizer: PreTrainedTokenizerBase | None
-    longest: int | None
+    longest: int
 
     def problem(self, question: str, before: Sequence[Message] = ()) -> tuple[Problem, int]:
         """The problem, and the tokens of its prompt.
@@ -89,7 +89,7 @@ class Prompts:
         except (InputError, ValueError) as error:
             raise bad_request(str(error), code="unreadable_question") from error
         length = sum(len(text.encode()) for text in (question, *(said.content for said in before)))
-        if self.longest is not None and (length if tokens is None else tokens) > self.longest:
+        if (length if tokens is None else tokens) > self.longest:
             found = f"{length} bytes" if tokens is None else f"{tokens} tokens"
             raise bad_request(f"a prompt of {found}, expected at most {self.longest}", code="context_length_exceeded")
         return problem, tokens or 0
