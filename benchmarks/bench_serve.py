@@ -30,7 +30,6 @@ from statistics import fmean, median
 from typing import Any
 
 import httpx
-import uvicorn
 from page_marks import fill, table
 
 from mcts.types import Problem
@@ -39,8 +38,7 @@ from regrow.build import fields_of, task_of
 from regrow.compose import NO_OUTPUT, run_composed
 from regrow.config import Config, settings_of
 from regrow.provenance import commit, hardware
-from regrow.serve.app import create_app
-from regrow.serve.door import service_of
+from regrow.serve.door import service_of, web_server
 from regrow.serve.service import Service
 from regrow.serve.settings import ServeSettings
 from regrow.tasks.task import Split
@@ -74,6 +72,7 @@ def ask_all(url: str, bodies: Sequence[dict[str, Any]], at_once: int, seconds: f
     async def clients() -> None:
         limits = httpx.Limits(max_connections=at_once)
         async with httpx.AsyncClient(limits=limits, timeout=600) as connection:
+            await asyncio.gather(*(connection.get(f"{url}/health") for _ in range(at_once)))  # opens them
             await asyncio.gather(*(client(connection) for _ in range(at_once)))
 
     asyncio.run(clients())
@@ -83,7 +82,7 @@ def ask_all(url: str, bodies: Sequence[dict[str, Any]], at_once: int, seconds: f
 @contextmanager
 def serving(service: Service) -> Iterator[str]:
     """The server's URL, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(create_app(service), port=0, log_level="warning", lifespan="off"))
+    server = web_server(service)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -4,7 +4,6 @@ import threading
 import time
 from contextlib import contextmanager
 
-import uvicorn
 from fakes import ScriptedPolicy, TableScorer, World
 
 from mcts.budget import Budget
@@ -15,9 +14,8 @@ from regrow.build import fields_of
 from regrow.compose import NO_OUTPUT, run_composed
 from regrow.config import SchedulerConfig, settings_of
 from regrow.searcher import Searcher
-from regrow.serve.app import create_app
 from regrow.serve.catalogue import Catalogue
-from regrow.serve.door import service_of
+from regrow.serve.door import service_of, web_server
 from regrow.serve.order import Orders, Prompts
 from regrow.serve.service import Service
 from regrow.serve.settings import ServeSettings
@@ -66,9 +64,7 @@ def composed_service(*overrides):
 @contextmanager
 def served(service, key=None):
     """Its URL, while it is served."""
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(service, key), port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-    )
+    server = web_server(service, key)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

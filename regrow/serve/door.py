@@ -22,12 +22,17 @@ from regrow.serve.settings import ServeSettings
 from regrow.tasks.task import Task
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from regrow.serve.order import Prompts
     from regrow.serve.service import Service
 
 PACKAGES = ("fastapi", "prometheus_client", "sse_starlette", "uvicorn")
 BACKLOG = 2048
 """Connections that the kernel holds until they are taken."""
+
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than clients keep theirs, or they would ask into closed ones."""
 
 GRACE_S = 5
 """How long requests under way may take after a signal."""
@@ -42,10 +47,6 @@ def serve(config: Config) -> None:
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise InputError(f"serve: {package} is not installed, expected `pip install 'regrow[serve]'`")
-    import uvicorn
-
-    from regrow.serve.app import create_app
-
     settings = settings_of(ServeSettings, fields_of(config.serve), "serve")
     key = key_of(settings, os.environ)
     with _listening(settings) as listener:
@@ -53,12 +54,25 @@ def serve(config: Config) -> None:
         host, port = listener.getsockname()[:2]
         place = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
         console.print(f"serving {service.orders.catalogue.model} at {place}", soft_wrap=True)
-        app = create_app(service, key)
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S)
-        )
         with service.searcher, suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is through
-            server.run(sockets=[listener])
+            web_server(service, key).run(sockets=[listener])
+
+
+def web_server(service: Service, key: str | None = None) -> uvicorn.Server:
+    """What speaks HTTP for a service; on a free port, unless it is given a socket."""
+    import uvicorn
+
+    from regrow.serve.app import create_app
+
+    config = uvicorn.Config(
+        create_app(service, key),
+        port=0,
+        log_level="warning",
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return uvicorn.Server(config)
 
 
 def service_of(config: Config, settings: ServeSettings) -> Service:
