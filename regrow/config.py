@@ -79,15 +79,10 @@ STRATEGY = ("aggregate", "choice")
 
 
 def schema_of(settings: type, **extra: str | None) -> Any:
-    """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them.
-
-    A field whose metadata say that it is no setting (`is_setting`) is left out.
-    """
+    """A mutable mirror of a frozen dataclass: the same fields, types and defaults, and `extra` texts before them."""
     hints = get_type_hints(settings)
     fields: list[tuple[str, Any, Any]] = [(name, str | None, field(default=text)) for name, text in extra.items()]
     for item in dataclasses.fields(settings):
-        if not item.metadata.get("is_setting", True):
-            continue
         if isinstance(part := hints[item.name], type) and dataclasses.is_dataclass(part):
             fields.append((item.name, Any, field(default_factory=schema_of(part))))
             continue

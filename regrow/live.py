@@ -43,7 +43,7 @@ class Picture:
 
     def __init__(self, answering: Answering, total: int) -> None:
         self._answering, self._total, self._speed = answering, total, Speed(answering)
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __call__(self, answered: int, waiting: Sequence[Pending]) -> None:
         """Draw anew."""

@@ -21,9 +21,19 @@ ANSWERS_REMEMBERED = 1 << 14
 
 def reading(search: Search, task: Task) -> Search:
     """A search that goes by the answers of its solutions reads them as the task does; any other as it is."""
-    if isinstance(search, Auto):
-        return dataclasses.replace(search, answer=lru_cache(ANSWERS_REMEMBERED)(task.answer))
-    return search
+    if not isinstance(search, Auto):
+        return search
+    read = lru_cache(ANSWERS_REMEMBERED)(task.answer)
+
+    class TaskAuto(Auto):
+        """The task is no field: fields are settings, and decide digests."""
+
+        __slots__ = ()
+
+        def answer(self, steps: tuple[str, ...]) -> str | None:
+            return read(steps)
+
+    return TaskAuto(**{item.name: getattr(search, item.name) for item in dataclasses.fields(search)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from itertools import cycle
 from math import nan
 
@@ -6,11 +7,13 @@ import pytest
 from fakes import ScriptedPolicy, TableScorer, step, texts_of
 
 from mcts.budget import Budget
+from mcts.forest import Forest
 from mcts.scheduler import Scheduler
 from mcts.search import Auto
 from mcts.search.auto import Course, End
 from mcts.types import Problem, Until
 from mcts.walk import Query
+from regrow.strategy import reading
 
 
 def ends(*told, depth=2):
@@ -88,5 +91,20 @@ def test_a_search_that_does_not_agree_branches_and_one_that_half_agrees_samples(
 
 
 def test_answers_are_read_by_the_task():
-    tree, _ = grown(Auto(answer=lambda steps: "the same"), two_steps("b.", "c.", "d.", "e."), 0.9)
-    assert tree.spent.policy_calls == 4
+    class Task:
+        def answer(self, steps):
+            return "the same" if steps[0] == "a" else None
+
+    search = reading(Auto(first=3), Task())
+    tree, _ = grown(search, two_steps("b.", "c.", "d.", "e."), 0.9)
+    assert tree.spent.policy_calls == 3
+    assert json.loads(json.dumps(asdict(search))) == asdict(Auto(first=3))
+
+
+def test_draws_end_at_solutions_and_where_nothing_may_be_built_on():
+    forest = Forest(max_depth=3)
+    tree = forest.plant(Problem("p", "q"), 0)
+    drawn = [("a", "b."), ("a", "c~"), ("d",), ("a", "b."), ("e", "f", "g")]
+    forest.grow(tree, tree.root, tuple(tuple(map(step, names)) for names in drawn))
+    found = [(texts_of(forest.state(tree, node).steps), forest.count(node)) for node in forest.ends(tree)]
+    assert found == [(("a", "b."), 2), (("a", "c~"), 1), (("e", "f", "g"), 1)]  # "d" may go on

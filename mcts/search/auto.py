@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan, sqrt
 from typing import NamedTuple
@@ -13,9 +13,6 @@ from mcts.forest import Forest, Tree
 from mcts.requests import Simulation
 from mcts.search.rollout_branching import RolloutBranching
 from mcts.tree import Flag
-
-Reader = Callable[[tuple[str, ...]], str | None]
-"""What a solution's steps answer, in a form in which equal answers are equal; None where they answer nothing."""
 
 ALWAYS = 2**31 - 1
 """An `opening` that never ends."""
@@ -48,11 +45,6 @@ class End(NamedTuple):
     depth: int
 
 
-def last_step(steps: tuple[str, ...]) -> str | None:
-    """A solution's answer where nobody knows the task: its last step, as it reads."""
-    return steps[-1].strip() or None if steps else None
-
-
 @dataclass(frozen=True, slots=True)
 class Auto:
     """Solutions are drawn from the start, `first` of them in any case; then each simulation goes by what is there.
@@ -71,7 +63,6 @@ class Auto:
     Attributes:
         first: Solutions before the first decision.
         tree: The search for what is hard; all draws are its own, so that evidence is counted in one way.
-        answer: How answers are read; no setting, but the task's.
     """
 
     first: int = 4
@@ -83,7 +74,6 @@ class Auto:
     long_reasoning: bool = False
     tree: RolloutBranching = BRANCHING
     name: str = "auto"
-    answer: Reader = field(default=last_step, repr=False, compare=False, metadata={"is_setting": False})
 
     def __post_init__(self) -> None:
         shares = (self.agreement, self.sure, self.spread, self.split, self.doubt)
@@ -106,6 +96,13 @@ class Auto:
             return False
         search = self.tree if course is Course.SEARCH else dataclasses.replace(self.tree, opening=ALWAYS)
         return (yield from search.simulate(forest, tree))
+
+    def answer(self, steps: tuple[str, ...]) -> str | None:
+        """What a solution answers, equal answers alike; None where it answers nothing.
+
+        The last step as it reads; `regrow.strategy.reading` asks the task instead.
+        """
+        return steps[-1].strip() or None
 
     def course(self, ends: Sequence[End]) -> Course:
         """What is done next, where draws ended so."""
