@@ -40,7 +40,8 @@ def digest_of(fingerprint: str, request: Propose | Score) -> str:
 
 
 def _spell(state: State) -> bytes:
-    return json.dumps([state.problem.question, [(s.text, s.token_ids, s.end) for s in state.steps]]).encode()
+    problem, steps = state.problem, [(s.text, s.token_ids, s.end) for s in state.steps]
+    return json.dumps([problem.question, steps, *([problem.before] if problem.before else [])]).encode()
 
 
 class Recorder(Protocol):

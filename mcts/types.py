@@ -7,12 +7,24 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
+class Message(NamedTuple):
+    """What somebody said in a conversation: `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """All that search, policies and scorers ever see of a problem. There is no field for an answer."""
+    """All that search, policies and scorers ever see of a problem. There is no field for an answer.
+
+    Attributes:
+        before: The conversation in which the question is asked, up to it; seen by policies that chat, nobody else.
+    """
 
     id: str
     question: str
+    before: tuple[Message, ...] = ()
 
 
 class StepEnd(StrEnum):

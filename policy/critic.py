@@ -73,7 +73,8 @@ class SelfCritic:
     def submit(self, ticket: Ticket, request: Score) -> None:
         """Queue a request. Returns at once."""
         steps = request.state.steps
-        prompt = self._prompt.encode_prompt(self._tokenizer, request.state.problem.question)
+        problem = request.state.problem
+        prompt = self._prompt.encode_prompt(self._tokenizer, problem.question, problem.before)
         ids = (*prompt, *(token for step in steps for token in step.token_ids), *self._question)
         self._waiting.append((ticket, len(steps), ids))
 

@@ -86,7 +86,8 @@ class LaserScorer:
     def submit(self, ticket: Ticket, request: Score) -> None:
         """Queue a request. Returns at once. Raises `InputError` if the policy has no words for it."""
         steps = request.state.steps
-        prompt = self._prompt.encode_prompt(self._tokenizer, request.state.problem.question)
+        problem = request.state.problem
+        prompt = self._prompt.encode_prompt(self._tokenizer, problem.question, problem.before)
         lengths = accumulate((len(step.token_ids) for step in steps), initial=len(prompt))
         ids = (*prompt, *(token for step in steps for token in step.token_ids))
         self._waiting.append(_Waiting(ticket, ids, tuple(length - 1 for length in lengths)))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcts.errors import InputError
-from mcts.types import Continuation, Step, StepEnd
+from mcts.types import Continuation, Message, Step, StepEnd
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,9 +66,16 @@ class PromptFormat:
         """The prompt as text; of a chat, the user's message."""
         return self.template.replace(QUESTION, question)
 
-    def messages(self, question: str) -> list[dict[str, str]]:
-        """The prompt as the messages of a chat, `role` and `content` each."""
-        said = [] if self.system is None else [{"role": "system", "content": self.system}]
+    def messages(self, question: str, before: Sequence[Message] = ()) -> list[dict[str, str]]:
+        """The prompt as the messages of a chat, `role` and `content` each.
+
+        Args:
+            question: The user's last message.
+            before: What was said until then; a system message in it takes the place of `system`.
+        """
+        said = [message._asdict() for message in before]
+        if self.system is not None and not any(message.role == "system" for message in before):
+            said.insert(0, {"role": "system", "content": self.system})
         return [*said, {"role": "user", "content": self.render(question).strip()}]
 
     def example(self, question: str, steps: Sequence[str]) -> dict[str, Any]:
@@ -86,8 +93,10 @@ class PromptFormat:
         """Whether a step completes the solution by what it says."""
         return self.final is not None and re.search(self.final, step) is not None
 
-    def encode_prompt(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
-        """The prompt's token ids.
+    def encode_prompt(
+        self, tokenizer: PreTrainedTokenizerBase, question: str, before: Sequence[Message] = ()
+    ) -> tuple[int, ...]:
+        """The prompt's token ids; what was said `before` is part of a chat's only.
 
         Raises:
             InputError: The question has words that the tokenizer does not know, or a chat's tokenizer has no template.
@@ -95,7 +104,7 @@ class PromptFormat:
         if self.chat:
             if not tokenizer.chat_template:
                 raise InputError("policy tokenizer: has no chat template, expected one or prompt.chat=false")
-            messages = self.messages(question)
+            messages = self.messages(question, before)
             prompt = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
             token_ids = tuple(tokenizer(prompt, add_special_tokens=False)["input_ids"])
         else:

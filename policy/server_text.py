@@ -90,7 +90,7 @@ class TextDialect:
         return "".join(step.text + self._prompt.delimiter for step in steps)
 
     def _messages(self, state: State) -> dict[str, Any]:
-        asked = self._prompt.messages(state.problem.question)
+        asked = self._prompt.messages(state.problem.question, state.problem.before)
         if not state.steps:
             return {"messages": asked}
         said = {"role": "assistant", "content": self._spelt(state.steps)}

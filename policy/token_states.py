@@ -57,7 +57,10 @@ class TokenStates:
 
     def prefix(self, state: State) -> tuple[int, ...]:
         """The prompt and the steps so far."""
-        return (*self._encode(state.problem.question), *(token for step in state.steps for token in step.token_ids))
+        return (
+            *self._encode(state.problem.question, state.problem.before),
+            *(token for step in state.steps for token in step.token_ids),
+        )
 
     def continuation(self, ids: Sequence[int], logprobs: Sequence[float], until: Until) -> Continuation:
         """What was sampled, cut into steps; over with the first that completes the solution by what it says."""

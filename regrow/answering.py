@@ -52,17 +52,12 @@ class Answering:
         self._seed = config.seed
         self._ahead = 2 * config.scheduler.trees_at_once
         check_choices(config, outputs=OUTPUTS)
-        if config.policy.engine == RECORDED:
-            raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
-        policy = Path(config.policy.path) if config.policy.path else None
-        if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
-            policy = base.base_policy(config, self.task)
-        prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, self.task, policy)
-        models = Models(policy, prm, **base.critics(config, self.task, policy))
-        self.policy = policy_of(config, policy)
+        models = models_of(config, self.task)
+        assert models.prm is not None
+        self.policy = policy_of(config, models.policy)
         self.searcher = Searcher(
             self.policy,
-            scorer_of(config, prm),
+            scorer_of(config, models.prm),
             panel=panel_of(config, models, self.strategy),
             checker=checker_of(config, self.task),
             limits=config.scheduler,
@@ -100,6 +95,21 @@ class Answering:
             answered += 1
             yield self.answer(waiting.popleft().result())
             watcher(answered, waiting)
+
+
+def models_of(config: Config, task: Task) -> Models:
+    """The models that answer: those named, else the task's own, fitted on first use.
+
+    Raises:
+        InputError: One is not there, or recorded solutions are no policy for it.
+    """
+    if config.policy.engine == RECORDED:
+        raise InputError("policy=recorded: is for regrow evaluate, expected another policy")
+    policy = Path(config.policy.path) if config.policy.path else None
+    if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
+        policy = base.base_policy(config, task)
+    prm = Path(config.prm.path) if config.prm.path else base.prm_zero(config, task, policy)
+    return Models(policy, prm, **base.critics(config, task, policy))
 
 
 def problem_of(task: Task, question: str, where: str = "question") -> Problem:

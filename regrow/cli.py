@@ -108,6 +108,16 @@ COMMANDS = {
             "prm.threshold_from=gsm8k.jsonl",
         ),
     ),
+    "serve": Command(
+        "an HTTP server of the OpenAI kind that searches",
+        (
+            "regrow serve policy.path=runs/demo/round-3/policy prm.path=runs/demo/round-3/prm",
+            "regrow serve port=8080 model=solver search=weighted_vote budget.tokens=2000 deadline_s=20",
+            "regrow serve host=0.0.0.0 key_env=REGROW_KEY task=file policy=vllm policy.path=DIR prm=vllm prm.path=DIR",
+        ),
+        is_kept=False,
+        node="serve",
+    ),
     "export": Command(
         "traces as training data of TRL, verl and others, or as evaluation logs; a folder for datasets.load_dataset",
         (
@@ -164,6 +174,10 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
             from regrow.ask import ask
 
             ask(config, question)
+        elif name == "serve":
+            from regrow.serve.door import serve
+
+            serve(config)
         elif name == "generate":
             from regrow.generate.door import generate
 

@@ -75,7 +75,7 @@ def search_nodes(strategies: Sequence[str]) -> list[Any]:
     nodes = []
     for words in strategies:
         name, *settings = words.split() or [""]
-        if name not in (known := _searches()):
+        if name not in (known := preset_names()):
             raise InputError(f"config strategies: {name or 'no name'}, expected one of {', '.join(known)}")
         with _one_line():
             node = hydra.compose("config", overrides=[f"search={name}", *(f"search.{one}" for one in settings)])
@@ -83,8 +83,8 @@ def search_nodes(strategies: Sequence[str]) -> list[Any]:
     return nodes
 
 
-def _searches() -> list[str]:
-    """The presets of `conf/search`."""
+def preset_names() -> list[str]:
+    """The presets of `conf/search`, in alphabetical order."""
     return sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("search").iterdir())
 
 

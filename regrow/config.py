@@ -31,6 +31,7 @@ from regrow.generate.selection import Selection
 from regrow.imagine.imagination import Imagination
 from regrow.objectives import OBJECTIVES
 from regrow.pseudo_labels import PseudoLabels
+from regrow.serve.settings import ServeSettings
 from regrow.tasks.problems import Columns
 
 T = TypeVar("T")
@@ -416,6 +417,7 @@ class Config:
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
+    serve: Any = field(default_factory=schema_of(ServeSettings))
     dry_run: bool = False
 
 

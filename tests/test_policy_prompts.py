@@ -1,7 +1,7 @@
 import pytest
 
 from mcts.errors import InputError
-from mcts.types import Step, StepEnd
+from mcts.types import Message, Step, StepEnd
 from policy.examples import Example, from_demonstration, from_steps
 from policy.prompts import PromptFormat, ended
 from policy.tokenizer import build_tokenizer
@@ -33,6 +33,9 @@ def test_a_chat_is_put_in_the_words_of_the_tokenizers_template():
         "{% for m in messages %}{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}Q:{% endif %}"
     )
     assert chat.encode_prompt(talker, "b") == ids("c\na b\nQ:")
+    before = (Message("user", "a"), Message("assistant", "b c"))
+    assert chat.encode_prompt(talker, "b", before) == ids("c\na\nb c\na b\nQ:")
+    assert chat.encode_prompt(talker, "b", (Message("system", "b"),)) == ids("b\na b\nQ:")
 
 
 FINAL = PromptFormat(final=r"^#", stop=("\nQ:", "Q: "))
