@@ -38,6 +38,9 @@ class Sorting:
         chosen = stream(self.name, split, seed).sample(found, len(found))[:count]
         return [GradedProblem(Problem(problem_id(self.name, one), one), _in_order(one)) for one in chosen]
 
+    def is_training(self, question: str) -> bool:
+        return split_of(question) is Split.TRAIN
+
     def demonstrations(self, count: int, seed: int) -> list[Demonstration]:
         """In any order: how to speak, not how to sort."""
         rng = stream(self.name, "demonstrations", seed)

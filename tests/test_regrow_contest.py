@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_regrow_rounds import TINY, cache, run  # noqa: F401 (fixtures)
+from test_regrow_rounds import TINY, run  # noqa: F401 (a fixture)
 
 from mcts.choice import Choice
 from mcts.search import BestOfN

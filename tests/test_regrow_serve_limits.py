@@ -62,7 +62,7 @@ def test_a_body_that_is_too_large_is_refused_told_or_untold():
 
 
 def test_who_finds_the_queue_full_is_told_when_to_come_again():
-    service = fake_service(SlowPolicy(0.05), budget=ENDLESS, concurrent=1, queue=1, deadline_s=1.0)
+    service = fake_service(SlowPolicy(0.05), budget=ENDLESS, concurrent=1, queue=1, deadline_s=4.0)
     with served(service) as url, httpx.Client(base_url=url) as client:
         with (
             client.stream("POST", PAGE, json=BODY | {"stream": True}) as first,
@@ -77,7 +77,7 @@ def test_who_finds_the_queue_full_is_told_when_to_come_again():
             assert ": waiting" in told
             assert "the deadline came before its turn" in told
             assert first.read().decode().endswith("data: [DONE]\n\n")
-        assert (service.doorway.inside, service.doorway.waiting) == (0, 0)
+        until(lambda: (service.doorway.inside, service.doorway.waiting) == (0, 0))
         assert client.post(PAGE, json=BODY | {"regrow": {"seconds": 0.1}}).status_code == 200
 
 
