@@ -27,8 +27,8 @@ CRITICS = [
 ]
 """The value function, PRM and ORM: of the same trees of the base policy, with soft, hard and outcome labels.
 
-Fast rollouts are no part of a tree, so nothing is learned from them: without any, and with a narrow root, 400 tokens come to
-solutions.
+Fast rollouts are no part of a tree, so nothing is learned from them: without any, and with a narrow root, 400 tokens
+come to solutions.
 """
 FAST = [
     TASK,
