@@ -25,6 +25,8 @@ from mcts.errors import InputError
 from regrow import atomic, provenance
 
 SCHEMA = 1
+MANIFEST = "manifest.json"
+HYDRA = ".hydra"
 _NAMED_DIFFERENCES = 4
 _ABSENT = "absent"
 
@@ -145,7 +147,13 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, InputError) and not self._is_begun():
+            (self.folder / MANIFEST).unlink(missing_ok=True)  # the mended configuration is no other one
         self.close()
+
+    def _is_begun(self) -> bool:
+        """Whether any stage was; Hydra keeps a record of its own beside them."""
+        return any(path.is_dir() and path.name != HYDRA for path in self.folder.iterdir())
 
 
 def open_run(folder: Path, command: str, config: Mapping[str, Any], *, ignore: Collection[str] = ()) -> Run:
@@ -190,7 +198,7 @@ def _hold(folder: Path) -> IO[str]:
 
 
 def _manifest(folder: Path, command: str, config: dict[str, Any], ignore: frozenset[str]) -> Manifest:
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     atomic.sweep(path)
     if not path.exists():
         created = datetime.now(UTC).isoformat(timespec="seconds")

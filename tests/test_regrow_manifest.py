@@ -55,6 +55,23 @@ def test_another_config_is_refused_with_what_differs_and_how_to_start_anew(tmp_p
     assert "\n" not in message
 
 
+def test_a_config_that_was_refused_before_anything_was_begun_may_be_mended(tmp_path):
+    def opened(config, fails, begins):
+        with open_run(tmp_path / "run", "train", config) as run:
+            if begins:
+                run.stage("round-0/policy", inputs={}, work=lambda folder: {})
+            if fails:
+                raise InputError("no such task")
+
+    with pytest.raises(InputError, match="no such task"):
+        opened({"task": "cuntdown"}, fails=True, begins=False)
+    with pytest.raises(InputError, match="no such task"):
+        opened({"task": "countdown"}, fails=True, begins=True)
+    with pytest.raises(InputError, match="another config"):
+        opened({"task": "arithmetic"}, fails=False, begins=False)
+    opened({"task": "countdown"}, fails=False, begins=False)
+
+
 def test_many_differences_are_counted_not_listed(tmp_path):
     open_run(tmp_path, "train", {f"key{number}": 0 for number in range(9)}).close()
     with pytest.raises(InputError, match="and 5 more;"):
