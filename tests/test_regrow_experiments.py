@@ -1,14 +1,42 @@
 """Every file of `conf/experiment` composes, and begins with the command that runs it and its source."""
 
+import json
 from importlib.resources import files
 
 import pytest
 
+from regrow.cli import main
 from regrow.compose import NO_OUTPUT, run_composed
 from regrow.experiment import Experiment
+from regrow.imagine.imagined import read_imagined
 from regrow.manifest import open_run
+from regrow.trace_store import read_trees
 
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("experiment").iterdir())
+SMALL = [
+    "task.options.operations=[2]",
+    "policy.base.size.hidden=48",
+    "policy.base.size.layers=2",
+    "policy.base.size.intermediate=96",
+    "policy.base.demonstrations=6000",
+    "policy.base.validation=100",
+    "policy.base.train.max_steps=250",
+    "policy.base.train.learning_rate=0.008",
+    "policy.train.max_steps=5",
+    "prm.zero.problems=100",
+    "prm.zero.train.max_steps=10",
+    "prm.train.max_steps=5",
+    "search.rollouts=1",
+    "imagine.count=24",
+    "imagine.agreement=0.2",
+    "round.problems=16",
+    "round.controls=[]",
+    "round.budget.simulations=12",
+    "gate.problems=20",
+    "evaluate.problems=4",
+    "evaluate.drawn=4",
+    "evaluate.budget.simulations=4",
+]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -27,3 +55,17 @@ def test_an_experiment_says_how_it_is_run_and_where_it_is_from(name):
     assert package == "# @package _global_"
     assert command == f"# regrow train experiment={name}"
     assert any("arXiv" in line for line in comment)
+
+
+def test_alphallm_goes_through_rounds_with_a_real_policy_that_imagines(tmp_path, cache):
+    run = tmp_path / "run"
+    assert main(["train", "experiment=alphallm", *SMALL, f"run.dir={run}", f"cache={cache}"]) == 0
+    for number in (1, 2):
+        imagined = read_imagined(run / f"round-{number}/imagined")
+        trees = {one.tree.problem.id: one for one in read_trees(run / f"round-{number}/traces")}
+        assert imagined
+        assert all(trees[one.id].gold == "" for one in imagined)
+        assert 0 < sum(bool(tree.gold) for tree in trees.values()) < 16
+        assert (run / f"round-{number}/critic-orm/model.safetensors").exists()
+    asked = json.loads((run / "round-2/imagined/stage.json").read_text())["result"]["ways"]
+    assert asked["challenge"]["asked"] > 0  # of what the first round failed at
