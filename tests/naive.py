@@ -489,7 +489,7 @@ def simulate(search: Search, walk: Walk) -> bool:
                 _assess(walk, [node for node, _ in pairs], [parent for _, parent in pairs])
             return True
         case Auto():
-            course = _course(search, walk) if root.draws >= search.first else "sample"
+            course = _course(search, walk)
             opening = 10**9 if course == "sample" else search.tree.opening
             return course != "stop" and simulate(replace(search.tree, opening=opening), walk)
         case _:
@@ -505,15 +505,21 @@ def simulate(search: Search, walk: Walk) -> bool:
 
 def _course(search: Auto, walk: Walk) -> str:
     """A draw at a time: what they answer, and what they are worth."""
-    answers, values, depths = [], [], []
+    answers, values, depths, certain = [], [], [], set()
     for node in walk.nodes:
         if node.is_(Flag.ACCEPTED):
             return "stop"
         if node.is_(Flag.CLOSED) and not node.children:
             value = 0.0 if node.is_(Flag.REJECTED) else 1.0 if isnan(node.value) else node.value
+            if node.is_(Flag.FINAL) and not isnan(node.value) and value >= search.certain:
+                certain.add(node.step.text.strip())
             answers += [node.step.text.strip() if node.is_(Flag.FINAL) else ""] * node.count
             values += [value] * node.count
             depths.append(node.depth)
+    if len(certain) == 1:
+        return "stop"
+    if len(values) < search.first:
+        return "sample"
     worth = {answer: [v for a, v in zip(answers, values, strict=True) if a == answer] for answer in answers if answer}
     top = max(worth.values(), key=lambda its: (len(its), round(sum(its), 9)), default=[])
     share, value = len(top) / max(1, len(values)), float(np.mean(top)) if top else 0.0

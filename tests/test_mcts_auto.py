@@ -30,12 +30,21 @@ def ends(*told, depth=2):
         ([("7", 3, 0.9), (None, 1, 0.9)], "sample"),  # what was cut off agrees with nobody
         ([("7", 4, 0.6)], "sample"),  # agreed, but not trusted
         ([("7", 4, 0.2)], "search"),  # agreed, and not believed
-        ([("7", 3, 1.0), ("7", 1, 0.2)], "sample"),  # the scorer is of two minds: deviation 0.35
+        ([("7", 3, 0.94), ("7", 1, 0.2)], "sample"),  # the scorer is of two minds: deviation 0.32
         ([("7", 2, 0.9), ("8", 2, 0.9)], "sample"),  # half
-        ([("7", 1, 0.9), ("8", 1, 0.9), ("9", 1, 0.9)], "search"),
-        ([("7", 1, 0.9), ("8", 1, 0.1)], "sample"),  # of equals, the one that is valued
-        ([("7", 1, 0.1), ("8", 1, 0.2)], "search"),
+        ([("7", 2, 0.9), ("8", 1, 0.9), ("9", 1, 0.9)], "sample"),
+        ([("7", 1, 0.9), ("8", 1, 0.9), ("9", 1, 0.9), ("6", 1, 0.9)], "search"),
+        ([("7", 2, 0.9), ("8", 2, 0.1)], "sample"),  # of equals, the one that is valued
+        ([("7", 2, 0.1), ("8", 2, 0.2)], "search"),
         ([(None, 4, 0.9)], "search"),  # no solution at all
+        ([("7", 1, 0.95)], "stop"),  # certain
+        ([("7", 1, 0.2), ("8", 1, 0.96), ("8", 1, 0.97)], "stop"),
+        ([("7", 1, 0.96), ("8", 1, 0.96), ("9", 2, 0.1)], "search"),  # two answers that are certain
+        ([(None, 1, 0.99)], "sample"),  # what was cut off is no answer
+        ([("7", 1, nan)], "sample"),  # without a scorer nothing is certain
+        ([("7", 3, nan), ("8", 1, nan)], "sample"),
+        ([("7", 4, nan)], "stop"),
+        ([("7", 1, 0.1), ("8", 1, 0.2)], "sample"),  # two draws decide nothing else
     ],
 )
 def test_the_course_by_hand(told, course):
@@ -43,14 +52,23 @@ def test_the_course_by_hand(told, course):
 
 
 def test_what_reasons_in_one_piece_is_sampled():
-    hard = [("7", 1, 0.1), ("8", 1, 0.2)]
+    hard = [("7", 2, 0.1), ("8", 2, 0.2)]
     assert Auto(long_reasoning=True).course(ends(*hard)) is Course.SAMPLE
     assert Auto().course(ends(*hard, depth=1)) is Course.SAMPLE
     assert Auto().course([*ends(*hard, depth=1), *ends(("9", 1, 0.1))]) is Course.SEARCH
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"first": 0}, {"sure": 1.5}, {"spread": -0.1}, {"split": 0.9}, {"doubt": 0.8}, {"agreement": nan}]
+    "wrong",
+    [
+        {"first": 0},
+        {"sure": 1.5},
+        {"spread": -0.1},
+        {"split": 0.9},
+        {"doubt": 0.8},
+        {"agreement": nan},
+        {"certain": 1.1},
+    ],
 )
 def test_thresholds_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):

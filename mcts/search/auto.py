@@ -35,7 +35,7 @@ class End(NamedTuple):
     Attributes:
         answer: None for what is no solution, or answers nothing.
         draws: How many ended here.
-        value: In [0, 1]: the checker's verdict, else the scorer's value, else 1.
+        value: In [0, 1]: the checker's verdict, else the scorer's value; NaN without either.
         depth: Steps.
     """
 
@@ -47,10 +47,12 @@ class End(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """Solutions are drawn from the start, `first` of them in any case; then each simulation goes by what is there.
+    """Solutions are drawn from the start, and each simulation goes by what is there.
 
-    Let a be the answer that most draws came to (of equals, the one of the greatest total value), s its share of all
-    draws that ended, v the mean value of its draws, d the standard deviation of the values of all draws that ended.
+    A solution that the scorer values `certain` or more ends the search at once, if no other answer is valued so, too.
+    Else `first` solutions are drawn. Then let a be the answer that most draws came to (of equals, the one of the
+    greatest total value), s its share of all draws that ended, v the mean value of its draws, d the standard deviation
+    of the values of all draws that ended; without a scorer every value counts as 1.
     * s >= `agreement`, v >= `sure` and d <= `spread`, or the checker accepted a solution: stop.
     * else s < `split` or v < `doubt`: hard; one more simulation of `tree`.
     * else one more solution from the start, for the vote.
@@ -61,10 +63,12 @@ class Auto:
     agree is Adaptive-Consistency (arXiv 2305.11860), here by a share and with the scorer's consent.
 
     Attributes:
-        first: Solutions before the first decision.
+        certain: 1 takes no solution for certain, but one that is valued 1.
+        first: Solutions before the first decision by agreement.
         tree: The search for what is hard; all draws are its own, so that evidence is counted in one way.
     """
 
+    certain: float = 0.95
     first: int = 4
     agreement: float = 0.8
     sure: float = 0.7
@@ -76,7 +80,7 @@ class Auto:
     name: str = "auto"
 
     def __post_init__(self) -> None:
-        shares = (self.agreement, self.sure, self.spread, self.split, self.doubt)
+        shares = (self.certain, self.agreement, self.sure, self.spread, self.split, self.doubt)
         if self.first < 1 or not all(0.0 <= share <= 1.0 for share in shares):
             raise ValueError(f"expected first of 1 or more, and thresholds from 0 to 1, got {self}")
         if self.split > self.agreement or self.doubt > self.sure:
@@ -89,9 +93,7 @@ class Auto:
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Decide; draw a solution from the start, or where the tree search wants the next step."""
-        course = Course.SAMPLE
-        if forest.draws(tree.root) >= self.first:
-            course = Course.STOP if forest.is_solved(tree) else self.course(self._ends(forest, tree))
+        course = Course.STOP if forest.is_solved(tree) else self.course(self._ends(forest, tree))
         if course is Course.STOP:
             return False
         search = self.tree if course is Course.SEARCH else dataclasses.replace(self.tree, opening=ALWAYS)
@@ -106,6 +108,10 @@ class Auto:
 
     def course(self, ends: Sequence[End]) -> Course:
         """What is done next, where draws ended so."""
+        if len({end.answer for end in ends if end.answer is not None and end.value >= self.certain}) == 1:
+            return Course.STOP
+        if sum(end.draws for end in ends) < self.first:
+            return Course.SAMPLE
         share, value, spread = _agreement(ends)
         if share >= self.agreement and value >= self.sure and spread <= self.spread:
             return Course.STOP
@@ -131,6 +137,7 @@ def _agreement(ends: Sequence[End]) -> tuple[float, float, float]:
     draws = sum(end.draws for end in ends)
     if not draws:
         return 0.0, 0.0, 0.0
+    ends = [end._replace(value=1.0) if isnan(end.value) else end for end in ends]
     mean = sum(end.draws * end.value for end in ends) / draws
     spread = sqrt(sum(end.draws * (end.value - mean) ** 2 for end in ends) / draws)
     votes: dict[str, tuple[int, float]] = {}
@@ -145,5 +152,4 @@ def _agreement(ends: Sequence[End]) -> tuple[float, float, float]:
 def _value(forest: Forest, node: int) -> float:
     if forest.flags(node) & (Flag.ACCEPTED | Flag.REJECTED):
         return float(bool(forest.flags(node) & Flag.ACCEPTED))
-    value = forest.value(node)
-    return 1.0 if isnan(value) else value
+    return forest.value(node)
