@@ -94,7 +94,7 @@ def imagined(figures: Mapping[str, Any]) -> str:
                 str(counts.get("leaks", 0)),
             ]
         )
-    return table(["way", "asked", *reasons, "kept", "valid", "held out"], rows)
+    return table(["way", "asked", *(f"dropped: {reason}" for reason in reasons), "kept", "valid", "leaking"], rows)
 
 
 def accuracy(row: Mapping[str, Any]) -> str:
