@@ -7,6 +7,7 @@ from collections import Counter
 from mcts.tree import SearchTree
 from regrow.evaluation import texts
 from regrow.pseudo_labels import PseudoLabels
+from regrow.strategy import answers_of
 from regrow.tasks.task import GradedProblem, Task
 from regrow.verified import VerifiedTree
 
@@ -29,8 +30,3 @@ def judged_without_gold(
     answers = answers_of(task, tree)
     outcomes = labels.outcomes(tree, answers, other)
     return VerifiedTree.labelled(tree, "", outcomes, {node: answers[node] for node in outcomes})
-
-
-def answers_of(task: Task, tree: SearchTree) -> dict[int, str | None]:
-    """Final node -> what its solution answers, in a form in which equal answers are equal."""
-    return {int(node): task.answer(texts(tree.path(int(node)))) for node in tree.finals()}

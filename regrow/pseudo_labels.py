@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcts.choice import Choice, weigh
@@ -54,7 +54,8 @@ class PseudoLabels:
         if self.by not in KINDS:
             raise InputError(f"pseudo_labels.by={self.by}: expected one of {', '.join(KINDS)}")
         if self.rephrasings < 1 or self.samples < 1:
-            raise InputError(f"pseudo_labels {self.rephrasings=} {self.samples=}: expected 1 or more")
+            told = f"rephrasings={self.rephrasings} samples={self.samples}"
+            raise InputError(f"pseudo_labels {told}: expected 1 or more")
 
     def covers(self, problem: Problem, seed: int) -> bool:
         """Whether the problem's gold answer is not to be used."""
@@ -88,16 +89,11 @@ def by_answer(answers: Mapping[int, str | None], right: str | None) -> Outcomes:
 
 
 def votes(tree: SearchTree, answers: Mapping[int, str | None]) -> Counter[str]:
-    """How many draws of a tree came to each answer."""
+    """How many draws of a tree came to each answer; to none counts under the empty one, which is never right."""
     draws = weigh(tree, Choice.MAJORITY, list(answers))
-    return tally((answer, draws[node]) for node, answer in answers.items())
-
-
-def tally(drawn: Iterable[tuple[str | None, float]]) -> Counter[str]:
-    """Answer -> number of draws. A solution without an answer counts under the empty one, which is never right."""
     count: Counter[str] = Counter()
-    for answer, draws in drawn:
-        count[answer or ""] += int(draws)
+    for node, answer in answers.items():
+        count[answer or ""] += int(draws[node])
     return count
 
 

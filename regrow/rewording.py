@@ -13,9 +13,10 @@ from regrow.build import policy_of
 from regrow.experiment import Experiment
 from regrow.imagine.asking import drawn
 from regrow.imagine.rephrasings import rephrasings
-from regrow.judging import answers_of, judged, judged_without_gold
+from regrow.judging import judged, judged_without_gold
 from regrow.pseudo_labels import PseudoLabels, votes
 from regrow.sampling import sampler, tokens_of
+from regrow.strategy import answers_of
 from regrow.tasks.task import GradedProblem, Task
 from regrow.trace_store import read_trees, write_trees
 from regrow.verified import VerifiedTree

@@ -70,7 +70,9 @@ class Strategy:
 
     def chosen(self, task: Task, tree: SearchTree) -> int:
         """The node of the tree's answer; `NO_NODE` where it has none."""
-        finals = map(int, tree.finals())
-        return choose(
-            tree, self.choice, {node: task.answer([step.text for step in tree.path(node)]) for node in finals}
-        )
+        return choose(tree, self.choice, answers_of(task, tree))
+
+
+def answers_of(task: Task, tree: SearchTree) -> dict[int, str | None]:
+    """Final node -> what its solution answers, in a form in which equal answers are equal."""
+    return {node: task.answer([step.text for step in tree.path(node)]) for node in map(int, tree.finals())}

@@ -12,8 +12,8 @@ from mcts.errors import InputError
 from mcts.seeds import seed_of
 from mcts.types import Outcome, Problem
 from regrow.cli import main
-from regrow.judging import answers_of
 from regrow.pseudo_labels import PseudoLabels, common, votes
+from regrow.strategy import answers_of
 from regrow.tasks import make_task
 from regrow.tasks.task import Split
 from regrow.trace_store import read_trees

@@ -12,9 +12,9 @@ from regrow import rewording, round_problems
 from regrow.cli import main
 from regrow.imagine.imagined import Imagined, write_imagined
 from regrow.imagine.rephrasings import Rephrasings
-from regrow.judging import answers_of
 from regrow.pseudo_labels import PseudoLabels
 from regrow.rewording import Rewordings, all_judged
+from regrow.strategy import answers_of
 from regrow.tasks import make_task
 from regrow.tasks.task import GradedProblem, Split
 from regrow.trace_store import read_trees, write_trees

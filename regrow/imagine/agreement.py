@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from mcts.tree import ROOT, SearchTree
 from mcts.types import Outcome, Problem
-from regrow.evaluation import texts
+from regrow.pseudo_labels import votes
+from regrow.strategy import answers_of
 from regrow.tasks.task import Task
 from regrow.verified import VerifiedTree
 
@@ -17,12 +17,8 @@ def agreement(tree: SearchTree, task: Task) -> float:
 
     Draws without an answer agree with none. 0 where nothing was drawn.
     """
-    votes: Counter[str] = Counter()
-    for node in map(int, tree.finals()):
-        answer = task.answer(texts(tree.path(node)))
-        if answer is not None:
-            votes[answer] += int(tree.visits[node])
-    return max(votes.values(), default=0) / max(1, int(tree.visits[ROOT]))
+    counts = votes(tree, answers_of(task, tree))
+    return max((draws for answer, draws in counts.items() if answer), default=0) / max(1, int(tree.visits[ROOT]))
 
 
 def failures(trees: Iterable[VerifiedTree], task: Task, least: float) -> list[Problem]:
