@@ -120,8 +120,7 @@ class Learner:
 
     def _imagine(self, number: int) -> Stage | None:
         """Have the policy make problems of its own, if it is to."""
-        last = self._traces.last()
-        return self._problems.begin(number, self.stage_name(number, "imagined"), self.models.policy, last)
+        return self._problems.begin(number, self.stage_name(number, "imagined"), self.models.policy, self._traces)
 
     def _search(self, number: int) -> Stage:
         """Grow a tree for each problem. No gold answer is in reach."""
@@ -154,8 +153,10 @@ class Learner:
     def _reword(self, number: int) -> Stage | None:
         """Have the policy solve the problems without a gold answer in other words, if these are to judge."""
         it, policy = self._it, self.models.policy
+        if it.pseudo_labels.by != AGREEMENT:
+            return None
         problems = [graded.problem for graded in self._problems.of(number) if not graded.answer]
-        if it.pseudo_labels.by != AGREEMENT or not problems:
+        if not problems:
             return None
         assert policy is not None
         name = self.stage_name(number, "reworded")

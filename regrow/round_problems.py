@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from regrow import provenance
 from regrow.experiment import Experiment, digest_of
@@ -12,8 +11,8 @@ from regrow.imagine.agreement import failures
 from regrow.imagine.imagine import imagine
 from regrow.imagine.imagined import read_imagined
 from regrow.manifest import Stage
+from regrow.replay import Replay
 from regrow.tasks.task import GradedProblem
-from regrow.verified import VerifiedTree
 
 
 class RoundProblems:
@@ -32,30 +31,27 @@ class RoundProblems:
         """Those of round `number`, which has to be begun."""
         return [*self._it.fresh(number), *self._imagined.get(number, ())]
 
-    def begin(self, number: int, stage: str, policy: Path | None, last: Sequence[VerifiedTree]) -> Stage | None:
+    def begin(self, number: int, stage: str, policy: Path | None, traces: Replay) -> Stage | None:
         """Have the policy make problems for round `number`, in a stage of this name; None if it is not to.
 
         Args:
-            last: The trees of the round before: what they did not solve is made more of.
+            traces: Those of the rounds before: what the last one did not solve is made more of.
         """
         if not self._imagines:
             return None
         it = self._it
         fresh = it.fresh(number)
-        work = partial(
-            imagine,
-            it,
-            policy,
-            [graded.problem for graded in fresh],
-            failures(last, it.task, it.imagination.agreement),
-            number=number,
-            name=stage,
-            before=[graded.problem.question for known in self._imagined.values() for graded in known],
-        )
+        before = [graded.problem.question for known in self._imagined.values() for graded in known]
+
+        def work(folder: Path) -> dict[str, Any]:
+            failed = failures(traces.last(), it.task, it.imagination.agreement)
+            problems = [graded.problem for graded in fresh]
+            return imagine(it, policy, problems, failed, folder, number=number, name=stage, before=before)
+
         inputs = {
             "policy": provenance.digest_dir(policy) if policy else None,
             "problems": digest_of(fresh),
-            "last": provenance.digest([tree.tree.problem.id for tree in last]),
+            "traces": traces.digests(),
         }
         made = it.run.stage(stage, inputs=inputs, work=work)
         self._imagined[number] = [GradedProblem(one.problem, "") for one in read_imagined(made.folder)]
