@@ -16,12 +16,10 @@ import asyncio
 import json
 import shlex
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,8 +36,7 @@ from regrow.build import fields_of, task_of
 from regrow.compose import NO_OUTPUT, run_composed
 from regrow.config import Config, settings_of
 from regrow.provenance import commit, hardware
-from regrow.serve.door import service_of, web_server
-from regrow.serve.service import Service
+from regrow.serve.door import served, service_of
 from regrow.serve.settings import ServeSettings
 from regrow.tasks.task import Split
 
@@ -81,40 +78,24 @@ def ask_all(url: str, bodies: Sequence[dict[str, Any]], at_once: int, seconds: f
     return took
 
 
-@contextmanager
-def serving(service: Service) -> Iterator[str]:
-    """The server's URL, in a thread."""
-    server = web_server(service)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        service.searcher.close()
-
-
 def throughput(
     answering: Answering, problems: Sequence[Problem], url: str, clients: ProcessPoolExecutor, settings: Any
 ) -> dict[str, Any]:
     """Problems a second of both, and their ratio: medians over the rounds. The first round, a warm-up, is left out."""
     bodies = [{"model": MODEL, "prompt": problem.question} for problem in problems]
-    searched, served = [], []
+    direct, over_http = [], []
     for _ in range(settings.rounds + 1):
         start = time.perf_counter()
         assert sum(1 for _ in answering.answers(problems, deque())) == len(problems)
         middle = time.perf_counter()
         assert len(clients.submit(ask_all, url, bodies, settings.at_once, None).result()) == len(problems)
-        searched.append(len(problems) / (middle - start))
-        served.append(len(problems) / (time.perf_counter() - middle))
-    ratio = median(here / there for here, there in zip(served[1:], searched[1:], strict=True))
+        direct.append(len(problems) / (middle - start))
+        over_http.append(len(problems) / (time.perf_counter() - middle))
+    ratio = median(here / there for here, there in zip(over_http[1:], direct[1:], strict=True))
     return {
         "what": "throughput",
-        "regrow search, per second": round(median(searched[1:]), 2),
-        "regrow serve, per second": round(median(served[1:]), 2),
+        "regrow search, per second": round(median(direct[1:]), 2),
+        "regrow serve, per second": round(median(over_http[1:]), 2),
         "ratio": round(ratio, 3),
     }
 
@@ -166,10 +147,10 @@ def measure(config: Config, settings: Any, clients: ProcessPoolExecutor) -> Iter
     task = task_of(config)
     questions = [graded.problem.question for graded in task.problems(Split.TEST, settings.requests, seed=0)]
     problems = [problem_of(task, question) for question in questions]
-    served = settings_of(ServeSettings, fields_of(config.serve), "serve")
-    with Answering(config, task) as answering, serving(service_of(config, served)) as url:
+    limits = settings_of(ServeSettings, fields_of(config.serve), "serve")
+    with Answering(config, task) as answering, served(service_of(config, limits)) as url:
         yield throughput(answering, problems, url, clients, settings)
-        yield deadlines(problems, url, clients, settings, served.max_tokens)
+        yield deadlines(problems, url, clients, settings, limits.max_tokens)
         yield memory(problems, url, clients, settings)
 
 

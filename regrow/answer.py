@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from mcts.tree import NO_NODE, Flag, SearchTree
+from regrow.strategy import Strategy
+from regrow.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,11 @@ class Answer:
     """
 
     tree: SearchTree
+
+    @classmethod
+    def of(cls, strategy: Strategy, task: Task, tree: SearchTree) -> Answer:
+        """The answer that a strategy chooses in a tree, finished or not."""
+        return cls(dataclasses.replace(tree, answer=strategy.chosen(task, tree)))
 
     @property
     def question(self) -> str:

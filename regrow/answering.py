@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -75,7 +74,7 @@ class Answering:
 
     def answer(self, tree: SearchTree) -> Answer:
         """What a tree answers, finished or not."""
-        return Answer(dataclasses.replace(tree, answer=self.strategy.chosen(self.task, tree)))
+        return Answer.of(self.strategy, self.task, tree)
 
     def answers(
         self, problems: Iterable[Problem], waiting: deque[Pending], watcher: Watcher = nobody

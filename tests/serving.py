@@ -1,8 +1,6 @@
 """Servers on loopback: a real uvicorn in a thread, in front of fakes or tiny models."""
 
-import threading
 import time
-from contextlib import contextmanager
 
 from fakes import ScriptedPolicy, TableScorer, World
 
@@ -15,7 +13,7 @@ from regrow.compose import NO_OUTPUT, run_composed
 from regrow.config import SchedulerConfig, settings_of
 from regrow.searcher import Searcher
 from regrow.serve.catalogue import Catalogue
-from regrow.serve.door import service_of, web_server
+from regrow.serve.door import service_of
 from regrow.serve.order import Orders, Prompts
 from regrow.serve.service import Service
 from regrow.serve.settings import ServeSettings
@@ -59,22 +57,6 @@ def composed_service(*overrides):
 
     run_composed("serve", [*NO_OUTPUT, "serve.progress_s=0.05", *overrides], make)
     return made[0]
-
-
-@contextmanager
-def served(service, key=None):
-    """Its URL, while it is served."""
-    server = web_server(service, key)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        service.searcher.close()
 
 
 def until(condition, timeout_s=10.0):

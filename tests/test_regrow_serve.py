@@ -11,9 +11,10 @@ pytest.importorskip("fastapi")
 
 import httpx
 import openai
-from serving import composed_service, served
+from serving import composed_service
 from tiny_run import TINY
 
+from regrow.serve.door import served
 from regrow.serve.protocol import CompletionRequest
 
 CLIENT_JS = Path(__file__).with_name("openai_client.mjs")

@@ -14,7 +14,7 @@ pytest.importorskip("fastapi")
 
 import httpx
 from fakes import ScriptedPolicy, TableScorer, World
-from serving import QUESTION, TASK, SlowPolicy, fake_service, served, until
+from serving import QUESTION, TASK, SlowPolicy, fake_service, until
 
 from mcts.budget import Budget
 from mcts.errors import InputError
@@ -24,7 +24,7 @@ from policy.prompts import PromptFormat
 from prm import model as prm_model
 from regrow.cli import UNUSABLE, main
 from regrow.compose import composed
-from regrow.serve.door import key_of, prompts_of
+from regrow.serve.door import key_of, prompts_of, served
 from regrow.serve.errors import ApiError
 from regrow.serve.order import Prompts
 from regrow.serve.protocol import ChatRequest

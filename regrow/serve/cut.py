@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -42,7 +41,7 @@ def cut(order: Order, prompts: Prompts, tree: SearchTree) -> CutAnswer:
     Raises:
         ApiError: The search was given up, and has none.
     """
-    answer = Answer(dataclasses.replace(tree, answer=order.strategy.chosen(prompts.task, tree)))
+    answer = Answer.of(order.strategy, prompts.task, tree)
     if not answer.is_found and tree.failure:
         raise bad_request(f"the search was given up: {tree.failure}", code="search_failed")
     steps = answer.tree.path(answer.tree.answer) if answer.is_found else ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +75,22 @@ def web_server(service: Service, key: str | None = None) -> uvicorn.Server:
         timeout_graceful_shutdown=GRACE_S,
     )
     return uvicorn.Server(config)
+
+
+@contextmanager
+def served(service: Service, key: str | None = None) -> Iterator[str]:
+    """The URL of a service on a free port of the loopback, served by a thread; its searcher is closed at the end."""
+    server = web_server(service, key)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        service.searcher.close()
 
 
 def service_of(config: Config, settings: ServeSettings) -> Service:
