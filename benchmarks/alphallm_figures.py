@@ -33,14 +33,13 @@ Correct = NDArray[np.float64]
 
 def ladder_figures(folder: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """Accuracy of each rung at each number of rollouts, over the rung before it and over the references."""
-    rungs = {name: name_of(name) for name in LADDER} | {name: name for name in (*REFERENCES,)}
+    strategies = {name: name_of(name) for name in (*LADDER, *REFERENCES)}
     marks = [("rungs", 0, ROLLOUTS // 2), ("rungs", 1, ROLLOUTS), ("more", 0, MORE)]
     rows = []
     for contest, b, rollouts in marks:
         found: dict[str, Correct] = {}
-        for name, strategy in rungs.items():
-            stage = f"contest/{strategy.replace(' ', '-')}"
-            files = [folder / f"{contest}-{seed}" / f"{stage}-{seed}/scores.json" for seed in seeds]
+        for name, strategy in strategies.items():
+            files = [folder / f"{contest}-{seed}/contest/{strategy}-{seed}/scores.json" for seed in seeds]
             if not all(file.exists() for file in files):
                 continue
             read_files = [json.loads(file.read_text()) for file in files]

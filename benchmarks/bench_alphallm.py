@@ -15,8 +15,9 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,12 @@ PARTS: dict[str, tuple[Callable[[Path, int], None], Callable[[Path, list[int]], 
 }
 
 
-def planned(args: argparse.Namespace) -> Iterator[tuple[Callable[[Path, int], None], Path, int]]:
-    """What is to be run, one seed after the other."""
-    for seed in args.seeds:
-        for part in args.parts:
-            folder = args.runs / part
-            folder.mkdir(parents=True, exist_ok=True)
-            yield PARTS[part][0], folder, seed
+def run_parts(args: argparse.Namespace, seed: int) -> None:
+    """Run what is wanted of a seed, one part after the other: two of them share a run."""
+    for part in args.parts:
+        folder = args.runs / part
+        folder.mkdir(parents=True, exist_ok=True)
+        PARTS[part][0](folder, seed)
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--jobs", type=int, default=1, help="parts at once")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at once")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/alphallm")
     parser.add_argument("--render", action="store_true", help="run nothing")
     args = parser.parse_args()
@@ -119,7 +119,7 @@ def main() -> None:
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     if not args.render:
         with ThreadPoolExecutor(args.jobs) as pool:
-            list(pool.map(lambda plan: plan[0](*plan[1:]), planned(args)))
+            list(pool.map(partial(run_parts, args), args.seeds))
         command = f"{COMMAND} {shlex.join(sys.argv[1:])}".strip()
         told = {"commit": provenance.commit(), "hardware": provenance.hardware(), "command": command}
         for part in args.parts:
