@@ -21,6 +21,8 @@ class Likeness(StrEnum):
     """These, as a share of the longer option: from 0 to 1."""
     TOKENS = "tokens"
     """Share of their different words that only one of them has (Jaccard distance): from 0 to 1."""
+    JUDGE = "judge"
+    """How probably a judge says that they do not say the same: from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Merging:
     def distance(self, option: Step, siblings: Sequence[Step]) -> float:
         """How far `option` is from the nearest of its siblings; infinity where there is none."""
         return min((self._between(option.text, sibling.text) for sibling in siblings), default=float("inf"))
+
+    @property
+    def asks_judge(self) -> bool:
+        """Whether `distance` is a judge's to say, and not of the texts alone."""
+        return self.nearest > 0 and self.likeness == Likeness.JUDGE
 
     def _between(self, one: str, other: str) -> float:
         if self.likeness == Likeness.EDITS:

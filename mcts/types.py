@@ -77,6 +77,8 @@ class Role(StrEnum):
     """Values finished solutions."""
     CRITIC = "critic"
     """Says whether a solution is finished."""
+    JUDGE = "judge"
+    """Says whether the last two steps are two ways to say the same."""
 
 
 class Until(StrEnum):

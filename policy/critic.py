@@ -1,4 +1,4 @@
-"""The self-critic: the policy itself is asked whether a solution is finished (ReST-MCTS*, section 3.3)."""
+"""The policy as its own critic, asked about a state: is it finished (ReST-MCTS*, 2406.03816, section 3.3), or other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mcts.errors import InputError
-from mcts.types import Score, Ticket, Values
+from mcts.types import Score, Step, Ticket, Values
 from policy import checkpoint
 from policy.prompts import PromptFormat
 
@@ -23,6 +23,13 @@ class CriticFormat:
     question: str = "Is the solution complete ? Answer yes or no :"
     yes: str = "yes"
     no: str = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeFormat(CriticFormat):
+    """How it is asked whether a step, shown behind another, says the same (AlphaLLM, 2404.12253, section 4.3.3)."""
+
+    question: str = "Do the last two steps say the same ? Answer yes or no :"
 
 
 class SelfCritic:
@@ -48,6 +55,7 @@ class SelfCritic:
         self._prompt = prompt
         self.fingerprint = fingerprint
         self._question = words_of(tokenizer, asked.question)
+        self._end = tokenizer.eos_token_id
         self._yes, self._no = words_of(tokenizer, asked.yes)[0], words_of(tokenizer, asked.no)[0]
         if self._yes == self._no:
             raise InputError(f"policy critic: {asked.yes!r} and {asked.no!r} begin with the same token")
@@ -75,7 +83,7 @@ class SelfCritic:
         steps = request.state.steps
         problem = request.state.problem
         prompt = self._prompt.encode_prompt(self._tokenizer, problem.question, problem.before)
-        ids = (*prompt, *(token for step in steps for token in step.token_ids), *self._question)
+        ids = (*prompt, *(token for step in steps for token in self._shown(step)), *self._question)
         self._waiting.append((ticket, len(steps), ids))
 
     @torch.inference_mode()
@@ -96,10 +104,16 @@ class SelfCritic:
             ]
         return replies
 
+    def _shown(self, step: Step) -> tuple[int, ...]:
+        """A step's tokens as sampled; of a last one, as if it went on, since something stands behind it."""
+        if not step.token_ids or step.token_ids[-1] != self._end:
+            return step.token_ids
+        return tuple(self._tokenizer(step.text + self._prompt.delimiter, add_special_tokens=False)["input_ids"])
+
 
 def words_of(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
     """Token ids of a text of the critic's. Raises `InputError` if it is empty, or the tokenizer has no word for it."""
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
     if not ids or tokenizer.unk_token_id in ids:
-        raise InputError(f"policy critic: the policy's tokenizer has no words for {text!r}; search.asks_critic=false")
+        raise InputError(f"policy critic: the policy's tokenizer has no words for {text!r}, expected another question")
     return ids

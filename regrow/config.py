@@ -17,7 +17,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from mcts.errors import InputError
 from mcts.search import Auto, BestOfN, EtaMcts, MctsStar, Puct, RolloutBranching, Search, StepBeam, TreeOfThoughtsDfs
 from policy.base import PolicySize
-from policy.critic import CriticFormat
+from policy.critic import CriticFormat, JudgeFormat
 from policy.prompts import PromptFormat
 from policy.recorded import RecordedSettings
 from policy.server_settings import ServerSettings
@@ -142,7 +142,8 @@ class PolicyConfig:
     OpenAI kind), or `recorded` (solutions in a file); `policy=vllm` and so on choose the others. With a server, `path`
     is the directory of the served model's tokenizer, and there need be none.
 
-    `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`.
+    `critic`: how the policy is asked whether a solution is finished, by searches with `asks_critic`; `judge`: whether
+    two steps say the same, by those with `merging.likeness=judge`.
     """
 
     path: str | None = None
@@ -152,6 +153,7 @@ class PolicyConfig:
     server: Any = field(default_factory=schema_of(ServerSettings))
     recorded: Any = field(default_factory=schema_of(RecordedSettings))
     critic: Any = field(default_factory=schema_of(CriticFormat))
+    judge: Any = field(default_factory=schema_of(JudgeFormat))
     base: BaseConfig = field(default_factory=BaseConfig)
     train: Any = field(default_factory=schema_of(TrainPolicy))
 

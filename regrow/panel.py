@@ -22,12 +22,16 @@ def panel_of(config: Config, models: Models, strategy: Strategy) -> Panel:
         models: Of the round; with `critics.shared` its PRM is every critic.
     """
     critics = config.critics
-    if not isinstance(strategy.search, EtaMcts):
-        return Panel(critic=_self_critic(config, models.policy, strategy))
+    search = strategy.search
+    if not isinstance(search, EtaMcts):
+        asks = getattr(search, "asks_critic", False)
+        return Panel(critic=_self_critic(config, models.policy, "critic", "asks_critic=false") if asks else None)
+    asks = search.merging.asks_judge
     process, outcome = (models.prm, models.prm) if critics.shared else (models.process, models.outcome)
     return Panel(
         prm=scorer_of(config, process) if process else None,
         orm=_orm(config, outcome),
+        judge=_self_critic(config, models.policy, "judge", "merging.likeness=share") if asks else None,
         fast=policy_of(config, Path(critics.fast)) if critics.fast else None,
     )
 
@@ -42,17 +46,19 @@ def _orm(config: Config, path: Path | None) -> StepScorer | None:
     return ToolOrm(scorer_of(config, path) if path else ConstantScorer(1.0), shared_grader())
 
 
-def _self_critic(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
-    """The policy of a checkpoint directory as its own critic, for a search that asks one.
+def _self_critic(config: Config, path: Path | None, role: str, otherwise: str) -> StepScorer:
+    """The policy of a checkpoint directory as its own critic or judge.
+
+    Args:
+        role: The key of `policy` that says how it is asked.
+        otherwise: The setting of a search that asks nobody.
 
     Raises:
         InputError: The policy has no words for it, or is no checkpoint here.
     """
-    if not getattr(strategy.search, "asks_critic", False):
-        return None
     if config.policy.engine in WITHOUT_WEIGHTS or path is None:
-        raise InputError(f"policy={config.policy.engine}: is no critic of its own, expected search.asks_critic=false")
+        raise InputError(f"policy={config.policy.engine}: is no {role} of its own, expected search.{otherwise}")
     from policy.critic import CriticFormat, SelfCritic
 
-    asked = settings_of(CriticFormat, fields_of(config.policy.critic), "policy.critic")
+    asked = settings_of(CriticFormat, fields_of(getattr(config.policy, role)), f"policy.{role}")
     return SelfCritic.load(path, asked, prompt_of(config))

@@ -354,7 +354,7 @@ class Walk:
         score: The scorer, or None to search without values.
         check: The checker's verdict on a solution, or None for a task without one.
         critic: Values from one half on mean that a solution is finished; None never says so.
-        prm, orm: Scorers that only tell.
+        prm, orm, judge: Scorers that only tell.
         fast: What draws rollouts; None has `propose` do it.
     """
 
@@ -372,6 +372,7 @@ class Walk:
     tells_priors: bool = True
     prm: Callable[[State], Values] | None = None
     orm: Callable[[State], Values] | None = None
+    judge: Callable[[State], Values] | None = None
     fast: Callable[[Propose], Proposal] | None = None
 
     def state(self, node: Node, beyond: tuple[Step, ...] = ()) -> State:
@@ -642,7 +643,7 @@ def _eta_mcts(search: EtaMcts, walk: Walk) -> bool:
     while not draws or (far[-1] < search.merging.nearest and len(draws) <= search.merging.redraws):
         greedy = search.greedy_first and not siblings and not draws
         draws.append(_option(search, walk, leaf, 0.0 if greedy else search.temperature))
-        far.append(search.merging.distance(draws[-1], siblings))
+        far.append(_distance(search, walk, leaf, draws[-1], siblings))
     known = len(walk.nodes)
     node = walk.grow(leaf, (draws[far.index(max(far))],))
     walk.expand(leaf)
@@ -651,6 +652,13 @@ def _eta_mcts(search: EtaMcts, walk: Walk) -> bool:
     close(leaf)
     widen(node, search.widening)
     return True
+
+
+def _distance(search: EtaMcts, walk: Walk, leaf: Node, option: Step, siblings: list[Step]) -> float:
+    if not siblings or search.merging.likeness != "judge" or not search.merging.nearest:
+        return search.merging.distance(option, siblings)
+    told = [walk.tell(leaf, walk.judge, (sibling, option)) for sibling in siblings]
+    return min(1.0 if isnan(same) else 1.0 - same for same in told)
 
 
 def _option(search: EtaMcts, walk: Walk, leaf: Node, temperature: float) -> Step:

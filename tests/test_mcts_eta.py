@@ -114,6 +114,22 @@ def test_distances(likeness, distance):
     assert ways.distance(Step("x"), []) == math.inf
 
 
+def test_a_judge_says_of_each_sibling_whether_an_option_is_another_way_to_say_it():
+    """`b` says what `a` does, so a third draw is asked for; `c` is new, and without a judge everything is."""
+    shown = []
+
+    def says_the_same(question: str, *texts: str) -> float:
+        shown.extend([texts] if len(texts) == 2 else [])
+        return 0.9 if set(texts[-2:]) == {"a", "b"} else 0.2
+
+    search = EtaMcts(merging=Merging("judge", nearest=0.5), widening=Widening("importance", least=3), rollouts=0)
+    for judge, kept in ((TableScorer(says_the_same), ("a", "c", "d")), (None, ("a", "b", "c"))):
+        drawn = iter("abcd")
+        policy = ScriptedPolicy(lambda request, drawn=drawn: ((step(next(drawn)),),))
+        assert texts_of(grow(search, policy, 3, scorer=constant(0.5), judge=judge).steps) == kept
+    assert shown == [("a", "b"), ("a", "c"), ("a", "d"), ("c", "d")]
+
+
 def test_an_option_goes_on_until_it_has_a_formula_but_not_for_ever():
     said = iter(["first", "so $x$", "then", "well", "hm $y$"])
     policy = ScriptedPolicy(lambda request: ((step(next(said)),),))

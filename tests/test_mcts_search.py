@@ -134,6 +134,7 @@ kinds = (
         end_gate=st.sampled_from([None, None, 0.75]),
     ),
 )
+SCORERS = ("critic", "prm", "orm", "judge")
 each_kind = pytest.mark.parametrize(
     "kind",
     kinds,
@@ -183,8 +184,8 @@ def test_a_search_equals_its_twin_to_the_last_bit(kind, data, world, grain, odds
     search, world = data.draw(kind), replace(world, with_ids=data.draw(st.booleans()))
     scorer = None if grain is None else TableScorer(lambda *state: graded(grain, *state))
     checker = None if odds is None else HashChecker(odds)
-    others = data.draw(st.fixed_dictionaries({name: st.booleans() for name in ("critic", "prm", "orm", "fast")}))
-    told = {name: partial(hashed, name) if others[name] else None for name in ("critic", "prm", "orm")}
+    others = data.draw(st.fixed_dictionaries({name: st.booleans() for name in (*SCORERS, "fast")}))
+    told = {name: partial(hashed, name) if others[name] else None for name in SCORERS}
     fast = replace(world, vocabulary=2) if others["fast"] else None
     tree = grow(
         search,

@@ -10,7 +10,7 @@ from mcts.errors import InputError
 from mcts.types import Problem, Score, State, Ticket
 from policy.base import PolicySize, create
 from policy.checkpoint import load_model, load_tokenizer
-from policy.critic import CriticFormat, SelfCritic
+from policy.critic import CriticFormat, JudgeFormat, SelfCritic
 from policy.prompts import PromptFormat
 
 ASKED = CriticFormat("done ?", "yes", "no")
@@ -46,6 +46,18 @@ def test_the_value_is_the_probability_of_yes_against_no_behind_the_question(fold
         assert replies[i][-1] == pytest.approx(1 / (1 + math.exp(no - yes)), abs=1e-6)
     assert isinstance(model, LlamaForCausalLM)
     assert critic.poll(1.0) == []
+
+
+def test_a_step_that_ended_a_solution_is_shown_to_a_judge_as_one_that_goes_on(folder):
+    judge = SelfCritic.load(folder, JudgeFormat("done ?"), PromptFormat())
+    tokenizer = load_tokenizer(folder)
+    (ended,) = PromptFormat().encode_steps(tokenizer, ["a b"], is_complete=True)
+    (other,) = PromptFormat().encode_steps(tokenizer, ["a b"], is_complete=False)
+    assert ended.token_ids != other.token_ids
+    for i, sibling in enumerate((ended, other)):
+        judge.submit(Ticket("t", i), Score(State(Problem("p", "a"), (sibling, other))))
+    (_, one), (_, same) = judge.poll(1.0)
+    assert one == same
 
 
 @pytest.mark.parametrize(

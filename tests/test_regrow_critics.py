@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from tiny_run import MODELS
 
+from mcts.errors import InputError
+from mcts.options import Merging
 from mcts.search import BestOfN, EtaMcts
+from policy import critic as critic_file
+from policy.critic import CriticFormat
 from prm.fixed import ConstantScorer
 from regrow import learner as learner_file
 from regrow import panel as panel_file
@@ -129,6 +133,19 @@ def test_eta_mcts_asks_the_critics_of_the_round_and_no_other_search_does(asked):
     found = panel(CriticsConfig(), models)
     assert (found.prm, found.orm, found.fast) == (asked["process"], asked["outcome"], None)
     assert panel(CriticsConfig(), models, BestOfN()).orm is None
+
+
+def test_the_policy_judges_likeness_where_a_search_merges_by_it(asked, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(critic_file.SelfCritic, "load", lambda path, format, prompt: loaded.append((path, format)))
+    merging = Merging("judge", nearest=0.5)
+    panel(CriticsConfig(), Models(VALUE, VALUE), EtaMcts(merging=merging))
+    assert loaded == [(VALUE, CriticFormat(**vars(Config().policy.judge)))]
+    assert "the same" in loaded[0][1].question
+    panel(CriticsConfig(), Models(VALUE, VALUE), EtaMcts(merging=Merging("share", nearest=0.5)))
+    assert len(loaded) == 1
+    with pytest.raises(InputError, match=r"is no judge of its own, expected search\.merging\.likeness=share"):
+        panel(CriticsConfig(), Models(None, VALUE), EtaMcts(merging=merging))
 
 
 def test_a_shared_critic_is_the_prm_in_all_roles(asked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -106,15 +106,22 @@ class EtaMcts:
     def _option(self, forest: Forest, node: int) -> Asking:
         """Draw an option, again while it is like one that is there; the one that is farthest from these."""
         siblings = [forest.step(child) for child in forest.children(node)]
-        draws: list[Step] = []
+        draws: list[tuple[float, Step]] = []
         while True:
             is_first = self.greedy_first and not siblings and not draws
             drawn: Step = yield from self._draw(forest, node, 0.0 if is_first else self.temperature)
-            draws.append(drawn)
-            distance = self.merging.distance(drawn, siblings)
+            distance: float = yield from self._distance(node, drawn, siblings)
+            draws.append((distance, drawn))
             if distance >= self.merging.nearest or len(draws) > self.merging.redraws:
                 break
-        return max(draws, key=lambda one: self.merging.distance(one, siblings))
+        return max(draws, key=lambda draw: draw[0])[1]
+
+    def _distance(self, node: int, option: Step, siblings: Sequence[Step]) -> Asking:
+        """How far an option is from the nearest of its siblings. Without a judge it is like none."""
+        if not siblings or not self.merging.asks_judge:
+            return self.merging.distance(option, siblings)
+        told: tuple[float, ...] = yield tuple(Value(node, (sibling, option), Role.JUDGE) for sibling in siblings)
+        return min(1.0 if isnan(same) else 1.0 - same for same in told)
 
     def _draw(self, forest: Forest, node: int, temperature: float) -> Asking:
         """One option: a step, or as many as its end rule wants."""
