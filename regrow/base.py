@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,13 +26,15 @@ from regrow.config import CRITICS, RECORDED, BaseConfig, Config, PrmConfig, sett
 from regrow.prm_training import train_prm
 from regrow.progress import track
 from regrow.selection import PROGRESS
+from regrow.sources import source_digests
 from regrow.tasks import embedded
 from regrow.tasks.task import Split, Task, ValuedSteps
 
-_POLICY_MAKERS = ("regrow.tasks", "policy")
+_POLICY_MAKERS = ("policy.base", "policy.examples", "policy.train")
 _DECIDING_PRM = ("head", "labels", "loss", "balance", "calibration", "calibration_share")
 """Settings of the PRM that PRM 0 depends on, beside those of its own."""
-_PRM_MAKERS = (*_POLICY_MAKERS, "prm", "prm.losses")
+_PRM_MAKERS = ("prm.model", "regrow.prm_training")
+_MAKING = ("policy", "prm", "regrow.tasks", "regrow.prm_training")
 
 
 def base_policy(config: Config, task: Task) -> Path:
@@ -55,7 +56,7 @@ def base_policy(config: Config, task: Task) -> Path:
             )
 
     settings = {"task": task_settings(config), "base": dataclasses.asdict(base)}
-    return _cached(config, "base", settings, _POLICY_MAKERS, make)
+    return _cached(config, "base", settings, (type(task).__module__, *_POLICY_MAKERS), make)
 
 
 def base_examples(task: Task, policy: Path, base: BaseConfig) -> tuple[list[Example], list[Example]]:
@@ -106,7 +107,7 @@ def prm_zero(config: Config, task: Task, policy: Path | None) -> Path:
                 progress=reporter(advance),
             )
 
-    return _cached(config, "prm", settings, _PRM_MAKERS, make)
+    return _cached(config, "prm", settings, (type(task).__module__, *_PRM_MAKERS), make)
 
 
 def critics(
@@ -173,22 +174,15 @@ def reporter(advance: Callable[..., None]) -> Callable[[int, int, float], None]:
 def _cached(
     config: Config, kind: str, settings: dict[str, Any], makers: Sequence[str], make: Callable[[Path], None]
 ) -> Path:
-    """The directory that `make` fills, made once for these settings and the source code of the packages `makers`."""
-    key = provenance.digest([settings, _sources(makers)])[:16]
+    """The directory that `make` fills, made once for these settings and the code that makes it.
+
+    Args:
+        makers: The modules that do; a cache of older sources of them, or of what they import, is not used.
+    """
+    key = provenance.digest([settings, source_digests(makers, _MAKING)])[:16]
     target = Path(config.cache or Path.home() / ".cache/regrow") / f"{config.task.name}-{kind}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic.directory(target) as folder:
             make(folder)
     return target
-
-
-def _sources(makers: Sequence[str]) -> Sequence[str]:
-    """Digests of the code that makes a model, so that a cache of older code is not used."""
-    digests: list[str] = []
-    for name in makers:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        digests.extend(provenance.digest_file(path) for path in sorted(Path(spec.origin).parent.glob("*.py")))
-    return digests
