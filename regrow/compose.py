@@ -12,6 +12,7 @@ from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -22,7 +23,8 @@ from regrow.config import Config, register, resolve
 from regrow.sweep import RunFailedError, Sweep
 
 LONGEST_COMPLAINT = 400
-MULTIRUN = frozenset(("-m", "--multirun", "hydra.mode=MULTIRUN"))
+MULTIRUN = frozenset(("-m", "--multirun"))
+_OVERRIDE = re.compile(r"[^-].*=.*|~.*", re.DOTALL)
 NO_OUTPUT = ("hydra.run.dir=.", "hydra.output_subdir=null")
 """Overrides for a command that leaves nothing behind."""
 
@@ -47,7 +49,8 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
         raise InputError(f"`regrow {command}` takes no -m, expected a command that leaves a report: train, evaluate")
     register()
     disable_progress_bar()
-    sweep = Sweep(command, _flags(overrides))
+    flags, settings = _parted(overrides) if is_sweep else ((), tuple(overrides))
+    sweep = Sweep(command, tuple(flag for flag in flags if flag not in MULTIRUN))
     complaints: list[InputError] = []  # kept out of Hydra's sight: it would add a line of its own
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
@@ -62,7 +65,7 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
             complaints.append(error)
         return None
 
-    with _as_argv([f"regrow {command}", *overrides]), _one_line(), suppress(RunFailedError):
+    with _as_argv([f"regrow {command}", *flags, *settings]), _one_line(), suppress(RunFailedError):
         main()
     if complaints:
         raise complaints[0]
@@ -108,10 +111,17 @@ def preset_names() -> list[str]:
     return sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("search").iterdir())
 
 
-def _flags(words: Sequence[str]) -> tuple[str, ...]:
-    """What is no override, nor asks for a sweep."""
-    is_override = re.compile(r"[^-].*=.*|~.*", re.DOTALL).fullmatch
-    return tuple(word for word in words if word not in MULTIRUN and not is_override(word))
+def _parted(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Flags, and overrides: those that are swept over go first, and so come first in the names of folders."""
+    flags = tuple(word for word in words if not _OVERRIDE.fullmatch(word))
+    return flags, tuple(sorted((word for word in words if _OVERRIDE.fullmatch(word)), key=_is_fixed))
+
+
+def _is_fixed(override: str) -> bool:
+    try:
+        return not OverridesParser.create().parse_override(override).is_sweep_override()
+    except HydraException:  # composing says what is wrong with it
+        return True
 
 
 @contextmanager

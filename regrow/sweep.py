@@ -121,7 +121,7 @@ class Sweep:
 
 
 def run_folder(overrides: Sequence[str]) -> str:
-    """The name of a run's folder: `KEY-VALUE+KEY-VALUE`, in the order given, of the settings that figures depend on.
+    """The name of a run's folder: `KEY-VALUE+KEY-VALUE` of the overrides that figures depend on, in their order.
 
     It is a plain value on a command line, where `=` and commas mean something. What had to be changed or cut ends in a
     digest of the whole: different runs have different folders.
@@ -138,8 +138,8 @@ def run_folder(overrides: Sequence[str]) -> str:
 
 def is_finished(folder: Path, node: DictConfig) -> bool:
     """Whether the run is done, with the settings that it would have now."""
-    outcome = read_outcome(folder)
-    with suppress(OmegaConfBaseException):  # the run itself says what is wrong
+    with suppress(OmegaConfBaseException, InputError):  # the run itself says what is wrong
+        outcome = read_outcome(folder)
         return outcome.status is Status.FINISHED and outcome.config == recorded(resolve(node))
     return False
 
