@@ -109,9 +109,8 @@ def _figures(report: Mapping[str, Any]) -> dict[str, Measured]:
     if "standings" in report:
         rows = {f"{one['strategy']}@{one['budget']}": (one["accuracy"], one) for one in report["standings"]}
     elif "rows" in report:
-        rows = {
-            one["file"]: (one["score"], one) for one in report["rows"] if (one["values"], one["kind"]) == ("prm", "all")
-        }
+        whole = [one for one in report["rows"] if (one["values"], one["kind"]) == ("prm", "all")]
+        rows = {one["file"]: (one["score"], one) for one in whole}
     elif report.get("rounds"):
         last = report["rounds"][-1]
         rows = {name: (one["accuracy"], one) for name, one in last["eval"].items()}
@@ -130,7 +129,7 @@ def _tokens(report: Mapping[str, Any]) -> int:
         return sum(int(one["tokens_generated"]) for one in report["accounts"])
     rounds = report.get("rounds", ())
     if len(rounds) == 1:
-        return round(sum(row["tokens_per_problem"] * row["n"] for row in rounds[0]["eval"].values()))
+        return round(sum(float(row["tokens_per_problem"]) * row["n"] for row in rounds[0]["eval"].values()))
     parts = [part for done in rounds for part in (done, *done["controls"].values())]
     return sum(int(part["tokens_generated"] + part["gate_tokens"]) for part in parts)
 
