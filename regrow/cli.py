@@ -1,7 +1,7 @@
 """The command line: `regrow COMMAND [hydra overrides]`.
 
-The command and a question are taken out before Hydra parses the rest. Exit codes: 0 done, 1 failed, 2 unusable input or
-configuration (one line), 130 interrupted (state saved).
+The command, a question and folders are taken out before Hydra parses the rest. Exit codes: 0 done, 1 failed (or runs of
+a sweep did), 2 unusable input or configuration (one line), 130 interrupted (state saved).
 """
 
 from __future__ import annotations
@@ -42,13 +42,18 @@ class Command:
 
     summary: str
     examples: tuple[str, ...]
-    takes_question: bool = False
+    takes: str | None = None
+    """What its words that are no overrides are, if it takes such."""
     is_kept: bool = True
     """Whether it keeps a record of its configuration in the run directory."""
     node: str | None = None
     """The node of the configuration that is the command's own: its keys may be given without its name."""
     given: tuple[str, ...] = ()
     """Overrides that go before the user's."""
+    sweeps: bool = False
+    """Whether `-m` runs it many times."""
+    is_composed: bool = True
+    """Whether it has a configuration; one that has none loads nothing for it."""
 
 
 COMMANDS = {
@@ -60,7 +65,9 @@ COMMANDS = {
             "regrow train run.dir=runs/s1 seed=1 round.count=5    # another seed, more rounds",
             "regrow train run.dir=runs/open gate.policy=false gate.prm=false log.tensorboard=true",
             "regrow train run.dir=runs/dpo objective=dpo          # preferences instead of traces",
+            "regrow train -m seed=0,1,2 round.count=2,3           # a sweep: six runs, in runs/demo-sweep",
         ),
+        sweeps=True,
     ),
     "generate": Command(
         "a data set of verified solutions out of a problem set",
@@ -92,7 +99,7 @@ COMMANDS = {
             "prm.path=runs/demo/round-3/prm output=json",
             "regrow search - search=auto budget.seconds=10 < questions.txt > answers.txt",
         ),
-        takes_question=True,
+        takes="QUESTION",
         is_kept=False,
     ),
     "evaluate": Command(
@@ -107,6 +114,18 @@ COMMANDS = {
             "regrow evaluate run.dir=runs/prm prm.path=DIR prm.bench=[gsm8k.jsonl,math.jsonl] "
             "prm.threshold_from=gsm8k.jsonl",
         ),
+        sweeps=True,
+    ),
+    "table": Command(
+        "runs side by side: the overrides in which they differ, figures, cost, what failed",
+        (
+            "regrow table runs/demo-sweep",
+            "regrow table runs out=table.csv",
+            "regrow table runs/demo runs/dpo out=table.html       # a page with a plot",
+        ),
+        takes="FOLDER ...",
+        is_kept=False,
+        is_composed=False,
     ),
     "serve": Command(
         "an HTTP server of the OpenAI kind that searches",
@@ -156,8 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     _quiet_libraries()
     try:
-        question, overrides = _split(name, rest)
-        return _run(name, question, overrides)
+        named, overrides = _split(name, rest)
+        return _run(name, named, overrides) if COMMANDS[name].is_composed else _table(named, overrides)
     except KeyboardInterrupt:
         goes_on = f"; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}"
         print(f"regrow: interrupted{goes_on if name != 'search' else ''}", file=sys.stderr)
@@ -166,14 +185,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
 
 
-def _run(name: str, question: str | None, overrides: list[str]) -> int:
+def _run(name: str, words: list[str], overrides: list[str]) -> int:
     from regrow.compose import NO_OUTPUT, run_composed
 
     def job(config: Config) -> None:
         if name == "search":
             from regrow.ask import ask
 
-            ask(config, question)
+            ask(config, words[0] if words else None)
         elif name == "serve":
             from regrow.serve.door import serve
 
@@ -202,7 +221,16 @@ def _run(name: str, question: str | None, overrides: list[str]) -> int:
     command = COMMANDS[name]
     overrides = [_in_node(command.node, override) for override in overrides]
     given = command.given if command.is_kept else (*NO_OUTPUT, *command.given)
-    run_composed(name, [*given, *overrides], job)
+    failed = run_composed(name, [*given, *overrides], job, sweeps=command.sweeps)
+    if failed:
+        print(f"regrow: {failed}", file=sys.stderr)
+    return FAILED if failed else DONE
+
+
+def _table(folders: list[str], settings: list[str]) -> int:
+    from regrow.table import tabulate
+
+    tabulate(folders, settings)
     return DONE
 
 
@@ -214,18 +242,19 @@ def _in_node(node: str | None, override: str) -> str:
     return f"{node}.{override}" if override.partition("=")[0].partition(".")[0] in keys else override
 
 
-def _split(name: str, words: list[str]) -> tuple[str | None, list[str]]:
-    """Separate the question from the overrides: it has a space, is `-`, or does not look like `key=value` or a flag."""
-    questions: list[str] = []
+def _split(name: str, arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Separate words from overrides: a word has a space, is `-`, or does not look like `key=value` or a flag."""
+    words: list[str] = []
     overrides: list[str] = []
-    for before, word in pairwise(["", *words]):
+    for before, word in pairwise(["", *arguments]):
         is_override = before in _FLAGS_WITH_VALUE or (word.startswith("-") and word != "-") or _OVERRIDE.fullmatch(word)
-        (overrides if is_override else questions).append(word)
-    if not COMMANDS[name].takes_question and questions:
-        raise InputError(f"{questions[0]!r}: `regrow {name}` takes key=value overrides only; see regrow {name} --help")
-    if len(questions) > 1:
-        raise InputError(f"{len(questions)} questions, expected one (in quotes) or problems=FILE")
-    return (questions[0] if questions else None), overrides
+        (overrides if is_override else words).append(word)
+    takes = COMMANDS[name].takes
+    if takes is None and words:
+        raise InputError(f"{words[0]!r}: `regrow {name}` takes key=value overrides only; see regrow {name} --help")
+    if takes == "QUESTION" and len(words) > 1:
+        raise InputError(f"{len(words)} questions, expected one (in quotes) or problems=FILE")
+    return words, overrides
 
 
 def _overview() -> str:
@@ -238,7 +267,7 @@ def _overview() -> str:
 
 def _help(name: str) -> str:
     command = COMMANDS[name]
-    argument = " [QUESTION]" if command.takes_question else ""
+    argument = f" [{command.takes}]" if command.takes else ""
     lines = [
         f"regrow {name}: {command.summary}",
         "",
@@ -247,6 +276,8 @@ def _help(name: str) -> str:
         "examples:",
     ]
     lines += [f"  {example}" for example in command.examples]
+    if not command.is_composed:
+        return "\n".join(lines)
     lines += ["", "config groups (choose with GROUP=NAME):"]
     for group in sorted(files("conf").iterdir(), key=lambda entry: entry.name):
         if group.is_dir() and not group.name.startswith("_"):

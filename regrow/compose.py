@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -18,35 +20,56 @@ from transformers.utils.logging import disable_progress_bar
 
 from mcts.errors import InputError
 from regrow.config import Config, register, resolve
+from regrow.sweep import RunFailedError, Sweep
 
 LONGEST_COMPLAINT = 400
+MULTIRUN = frozenset(("-m", "--multirun"))
+_OVERRIDE = re.compile(r"[^-].*=.*|~.*", re.DOTALL)
 NO_OUTPUT = ("hydra.run.dir=.", "hydra.output_subdir=null")
 """Overrides for a command that leaves nothing behind."""
 
 
-def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config], None]) -> None:
+def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config], None], *, sweeps: bool = False) -> str:
     """Compose the configuration and run `job` with it, in Hydra's frame (`-m` sweeps, `--cfg`, `.hydra/` records).
 
+    The runs of a sweep are processes of their own, which come here again without `-m`.
+
+    Args:
+        sweeps: Whether the command may be swept.
+
+    Returns:
+        What failed of a sweep, in one line; else nothing.
+
     Raises:
-        InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type.
+        InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type; or `-m`
+            where it is not taken.
     """
+    is_sweep = not MULTIRUN.isdisjoint(overrides)
+    if is_sweep and not sweeps:
+        raise InputError(f"`regrow {command}` takes no -m, expected a command that leaves a report: train, evaluate")
     register()
     disable_progress_bar()
+    flags, settings = _parted(overrides) if is_sweep else ((), tuple(overrides))
+    sweep = Sweep(command, tuple(flag for flag in flags if flag not in MULTIRUN))
     complaints: list[InputError] = []  # kept out of Hydra's sight: it would add a line of its own
 
     @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
-    def main(node: DictConfig) -> None:
+    def main(node: DictConfig) -> float | None:
+        if is_sweep:
+            return sweep.run(node)
         try:
             with _one_line():
                 config = resolve(node)
             job(config)
         except InputError as error:
             complaints.append(error)
+        return None
 
-    with _as_argv([f"regrow {command}", *overrides]), _one_line():
+    with _as_argv([f"regrow {command}", *flags, *settings]), _one_line(), suppress(RunFailedError):
         main()
     if complaints:
         raise complaints[0]
+    return sweep.failures() if is_sweep else ""
 
 
 def composed(overrides: Sequence[str]) -> Config:
@@ -86,6 +109,19 @@ def search_nodes(strategies: Sequence[str]) -> list[Any]:
 def preset_names() -> list[str]:
     """The presets of `conf/search`, in alphabetical order."""
     return sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("search").iterdir())
+
+
+def _parted(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Flags, and overrides: those that are swept over go first, and so come first in the names of folders."""
+    flags = tuple(word for word in words if not _OVERRIDE.fullmatch(word))
+    return flags, tuple(sorted((word for word in words if _OVERRIDE.fullmatch(word)), key=_is_fixed))
+
+
+def _is_fixed(override: str) -> bool:
+    try:
+        return not OverridesParser.create().parse_override(override).is_sweep_override()
+    except HydraException:  # composing says what is wrong with it
+        return True
 
 
 @contextmanager

@@ -320,6 +320,17 @@ class LogConfig:
 
 
 @dataclass
+class SweepConfig:
+    """What a sweep (`-m`) wants of each run beside its report.
+
+    `figure`: what a sweeper that optimises is told: an evaluation of the last round (`greedy`, `search` and so on),
+    `auroc`, or `STRATEGY@BUDGET` of a contest; a grid needs none.
+    """
+
+    figure: str | None = None
+
+
+@dataclass
 class GenerateConfig:
     """A data set; `regrow generate KEY=...` sets these without `generate.` before them.
 
@@ -416,6 +427,7 @@ class Config:
     imagine: Any = field(default_factory=schema_of(Imagination))
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     view: ViewConfig = field(default_factory=ViewConfig)

@@ -32,8 +32,9 @@ from regrow.grow import grow
 from regrow.manifest import Stage, open_run
 from regrow.models import Models
 from regrow.panel import panel_of
+from regrow.record import MAY_DIFFER, recorded
 from regrow.recorded_scores import recorded_scorer
-from regrow.rounds import MAY_DIFFER, NOT_RECORDED, start_models
+from regrow.rounds import start_models
 from regrow.standings import Entry, standings
 from regrow.strategy import Strategy
 
@@ -47,8 +48,7 @@ def contest(config: Config) -> None:
         InputError: A strategy or budget that cannot be.
     """
     folder = Path(config.run.dir)
-    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, "evaluate", recorded, ignore=MAY_DIFFER) as run:
+    with open_run(folder, "evaluate", recorded(config), ignore=MAY_DIFFER) as run:
         it = Experiment(config, run)
         strategies = [strategy_of(node, config, it.task) for node in search_nodes(config.strategies)]
         names = [strategy.name for strategy in strategies]

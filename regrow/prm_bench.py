@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from regrow.manifest import Run, open_run
 from regrow.marked import Benchmark, MarkedSolution, read_marked
 from regrow.prm_bench_report import Row, show, write_report
 from regrow.progress import Advance, track
-from regrow.rounds import MAY_DIFFER, NOT_RECORDED
+from regrow.record import MAY_DIFFER, recorded
 from regrow.step_verdicts import (
     best_threshold,
     constant_values,
@@ -66,8 +65,7 @@ def prm_bench(config: Config) -> None:
     check_choices(config)
     if config.prm.engine == RECORDED:
         raise InputError("prm=recorded: knows recorded solutions only, expected prm=hf or prm=vllm beside prm.bench")
-    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(Path(config.run.dir), "evaluate", recorded, ignore=MAY_DIFFER) as run:
+    with open_run(Path(config.run.dir), "evaluate", recorded(config), ignore=MAY_DIFFER) as run:
         files = [(Path(name), *read_marked(Path(name))) for name in config.prm.bench]
         policy = Path(config.policy.path) if config.policy.path else None
         prm = Path(config.prm.path or base.prm_zero(config, task, policy or base.base_policy(config, task)))

@@ -11,7 +11,6 @@ from typing import Any
 
 from mcts.ports import StepScorer
 from mcts.seeds import seed_of
-from policy.server_settings import REACHING
 from prm.formats import trainable_format
 from regrow import atomic, base, figures
 from regrow.alarms import Figures, Reading, readings
@@ -29,6 +28,7 @@ from regrow.models import Models
 from regrow.panel import panel_of
 from regrow.prm_evaluation import own_success_skill, prm_quality, valued, values_by_depth
 from regrow.progress import console
+from regrow.record import MAY_DIFFER, recorded
 from regrow.report import Control, Report, Round
 from regrow.report_html import write_html
 from regrow.trace_store import read_trees, write_trees
@@ -37,10 +37,6 @@ from regrow.verified import VerifiedTree
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 SAMPLES, SCORES = "samples", "scores.json"
-NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view")
-"""Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
-MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms")
-"""Settings that are recorded, and in which a later start may differ, too: thresholds are only held against figures."""
 
 
 def run_rounds(config: Config, command: str, *, count: int) -> Report:
@@ -50,9 +46,8 @@ def run_rounds(config: Config, command: str, *, count: int) -> Report:
     """
     folder = Path(config.run.dir)
     loggers_of(config.log)
-    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
     with (
-        open_run(folder, command, recorded, ignore=MAY_DIFFER) as run,
+        open_run(folder, command, recorded(config), ignore=MAY_DIFFER) as run,
         open_logbook(config.log, folder, run.manifest.config) as log,
     ):
         rounds = Rounds(Experiment(config, run))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from regrow.generate.generation import Generation
 from regrow.generate.plan import Plan
 from regrow.manifest import open_run
 from regrow.progress import console
-from regrow.rounds import MAY_DIFFER, NOT_RECORDED
+from regrow.record import MAY_DIFFER, recorded
 
 REPORT, CARD = "report.json", "README.md"
 
@@ -31,8 +30,7 @@ def generate(config: Config) -> None:
         show_estimate(plan)
         return
     folder = Path(config.run.dir)
-    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, "generate", recorded, ignore=MAY_DIFFER) as run:
+    with open_run(folder, "generate", recorded(config), ignore=MAY_DIFFER) as run:
         generation = Generation(plan, folder)
         generation.run()
         report = {name: dict(counts) for name, counts in generation.totals.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +20,7 @@ from regrow.imagine.imagine import ASKED, KEPT, imagine
 from regrow.imagine.imagined import IMAGINED_FILE
 from regrow.manifest import open_run
 from regrow.models import Models
-from regrow.rounds import MAY_DIFFER, NOT_RECORDED
+from regrow.record import MAY_DIFFER, recorded
 
 STAGE = "imagined"
 
@@ -37,8 +36,7 @@ def imagine_alone(config: Config) -> None:
     if config.dry_run:
         raise InputError("dry_run=true: expected regrow train, evaluate or generate, which know what they would cost")
     folder = Path(config.run.dir)
-    recorded = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
-    with open_run(folder, "imagine", recorded, ignore=MAY_DIFFER) as run:
+    with open_run(folder, "imagine", recorded(config), ignore=MAY_DIFFER) as run:
         it = Experiment(config, run)
         if not it.imagination.count:
             raise InputError("imagine.count=0: expected how many, such as imagine=arithmetic, imagine=llm or count=200")

@@ -1,0 +1,24 @@
+"""What a run records of its configuration: all that its figures depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from policy.server_settings import REACHING
+
+if TYPE_CHECKING:
+    from regrow.config import Config
+
+NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view", "sweep")
+"""Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
+MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms")
+"""Settings that are recorded, and in which a later start may differ, too: thresholds are only held against figures."""
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The settings that a run's manifest and report keep, as they read back from JSON."""
+    kept = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
+    plain: dict[str, Any] = json.loads(json.dumps(kept))
+    return plain
