@@ -1,0 +1,295 @@
+"""A thousand inputs that cannot be used, and what each must get: one clear line, exit code 2 (or a status of 4xx)."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as TooLongError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from signal import SIG_DFL, SIGTERM, signal
+from typing import Protocol
+
+from pebble import ProcessExpired, ProcessPool
+
+from regrow.cli import DONE, UNUSABLE, main
+
+HERE, MODELS = "HERE", "MODELS"
+"""In the words of a command: the input's folder, and the folder of a sound policy and PRM."""
+
+LONGEST_LINE = 500
+TIMEOUT_S = 10.0
+
+EXPECTATIONS = ("expected", "did you mean", "should", "must", "see regrow", "to start anew")
+"""Words with which a line says what would have been right."""
+
+COUNTS = {
+    "config": 200, "words": 170, "problems": 130, "traces": 120, "checkpoint": 140,
+    "recorded": 50, "bench": 50, "http": 80, "output": 60,
+}  # fmt: skip
+"""How many of each kind; a thousand in all."""
+
+
+class BadInput(Protocol):
+    """Something that cannot be used."""
+
+    @property
+    def name(self) -> str:
+        """What is wrong with it, once among all: `kind/...`."""
+
+    def fault(self, folder: Path) -> str:
+        """What was wrong with how it was received; empty if nothing. `folder` is its own and empty."""
+
+
+@dataclass(frozen=True)
+class BadCommand:
+    """A command that cannot be carried out.
+
+    Attributes:
+        names: The line names one of these.
+        make: Puts files into the folder.
+        passes: Whether it may also come to an end: what a model says is hostile, yet no mistake of the user.
+    """
+
+    name: str
+    words: Sequence[str]
+    names: Sequence[str]
+    make: Callable[[Path], None] = lambda folder: None
+    passes: bool = False
+
+    def fault(self, folder: Path) -> str:
+        self.make(folder)
+        before = _listing(folder)
+        words = [word.replace(HERE, str(folder)).replace(MODELS, str(models())) for word in self.words]
+        with _Spy(folder / "run") as spy, _in(folder):
+            code, said = _run(words)
+        elsewhere = spy.wrote or sorted(_listing(folder).items() ^ before.items())
+        return (f"wrote {elsewhere[0]}" if elsewhere else "") or self._unclear(code, said)
+
+    def _unclear(self, code: object, said: str) -> str:
+        if "Traceback" in said:
+            return f"a traceback: {said.strip().splitlines()[-1]}"
+        if self.passes and code == DONE:
+            return ""
+        if code != UNUSABLE:
+            return f"ended with {code}: {said.strip()[-300:]}"
+        return unclear_line(said, self.names)
+
+
+def unclear_line(said: str, names: Sequence[str]) -> str:
+    """What a complaint lacks; empty if nothing."""
+    if said.count("\n") != 1 or not said.startswith("regrow: "):
+        return f"not one line: {said!r}"
+    if len(said) > LONGEST_LINE:
+        return f"{len(said)} characters: {said}"
+    if not any(name in said for name in names):
+        return f"names none of {list(names)}: {said}"
+    if not any(word in said for word in EXPECTATIONS):
+        return f"does not say what was expected: {said}"
+    return ""
+
+
+def made(*kinds: str) -> Iterator[BadInput]:
+    """All there are of these kinds."""
+    import bad_checkpoints
+    import bad_configs
+    import bad_outputs
+    import bad_requests
+    import bad_rows
+    import bad_stores
+
+    makers: dict[str, Callable[[], Iterator[BadInput]]] = {
+        "config": bad_configs.values,
+        "words": bad_configs.words,
+        "problems": bad_rows.problem_files,
+        "traces": bad_stores.stores,
+        "checkpoint": bad_checkpoints.checkpoints,
+        "recorded": bad_rows.recordings,
+        "bench": bad_rows.benches,
+        "http": bad_requests.requests,
+        "output": bad_outputs.outputs,
+    }
+    for kind in kinds:
+        yield from makers[kind]()
+
+
+def corpus(seed: int = 0) -> list[BadInput]:
+    """The thousand, in an order drawn by the seed."""
+    chosen: list[BadInput] = []
+    for kind, count in COUNTS.items():
+        chosen += Random(f"{kind} {seed}").sample(list(made(kind)), count)
+    Random(seed).shuffle(chosen)
+    return chosen
+
+
+def faults(inputs: Sequence[BadInput], root: Path) -> Iterator[tuple[BadInput, str]]:
+    """Each input with its fault, in their order; all in one process, which is replaced where one hangs or dies.
+
+    The process is a fork of this one: what was imported and compiled here need not be there again.
+    """
+    with _scratch(root):
+        _warm_up()
+        _TRIED[:] = inputs
+        with ProcessPool(max_workers=1, context=get_context("fork")) as pool:
+            for number, one in enumerate(inputs):
+                folder = root / f"{number:04}"
+                folder.mkdir()
+                try:
+                    fault = pool.schedule(_fault, args=[number, folder], timeout=TIMEOUT_S).result()
+                except TooLongError:
+                    fault = f"took more than {TIMEOUT_S:g} s"
+                except ProcessExpired as error:
+                    fault = f"the process ended: {error}"
+                yield one, fault
+                shutil.rmtree(folder)
+
+
+_TRIED: list[BadInput] = []
+"""What the forks know by its number."""
+
+
+def _fault(number: int, folder: Path) -> str:
+    return _TRIED[number].fault(folder)
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[None]:
+    """Places that anything may write to, and where the sound models are."""
+    places = {"BAD_INPUTS": root, "TMPDIR": root / "tmp", "HF_HOME": root / "hub"}
+    before = {name: os.environ.get(name) for name in places}
+    os.environ |= {name: str(place) for name, place in places.items()}
+    (root / "tmp").mkdir()
+    tempfile.tempdir = None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        tempfile.tempdir = None
+
+
+def _warm_up() -> None:
+    """A search as it should be; raises where that fails."""
+    code, said = _run([word.replace(MODELS, str(models())) for word in ("search", "2 3 -> 5", *with_models())])
+    if code != DONE:
+        raise RuntimeError(said)
+
+
+@cache
+def models() -> Path:
+    """The folder of a sound policy and PRM of countdown, made on first use."""
+    import bad_checkpoints
+
+    folder = Path(tempfile.mkdtemp(prefix="sound-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    bad_checkpoints.write_models(folder)
+    return folder
+
+
+def with_models() -> list[str]:
+    """Overrides of a search that takes a blink."""
+    return [
+        f"policy.path={MODELS}/policy",
+        f"prm.path={MODELS}/prm",
+        "budget.tokens=20",
+        "scheduler.max_tokens=8",
+        "scheduler.max_depth=3",
+    ]
+
+
+def _run(words: Sequence[str]) -> tuple[object, str]:
+    """The exit code of `regrow WORDS`, and all that came to standard error, from libraries beneath Python, too."""
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as out, Path(os.devnull).open() as nothing:
+        kept = [os.dup(number) for number in (0, 1, 2)]
+        streams = sys.stdout, sys.stderr, sys.stdin
+        for number, stream in enumerate((nothing, out, said)):
+            os.dup2(stream.fileno(), number)
+        sys.stdin, sys.stdout, sys.stderr = nothing, out, said
+        code: object
+        try:
+            code = main(words)
+        except BaseException as error:
+            code = f"{type(error).__name__}: {error}"
+        finally:
+            signal(SIGTERM, SIG_DFL)
+            said.flush()
+            sys.stdout, sys.stderr, sys.stdin = streams
+            for number, stream in enumerate(kept):
+                os.dup2(stream, number)
+                os.close(stream)
+        said.seek(0)
+        return code, said.read()
+
+
+class _in:  # noqa: N801 - reads as a word
+    """The working directory, for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        self._before = Path.cwd()
+        os.chdir(self._folder)
+
+    def __exit__(self, *_: object) -> None:
+        os.chdir(self._before)
+
+
+class _Spy:
+    """Notes what Python's own calls write, make, remove or start outside of the run directory and of scratch places."""
+
+    _HOOKED = False
+    _watching: _Spy | None = None
+    _CHANGES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
+    _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
+
+    def __init__(self, run: Path) -> None:
+        root = os.environ.get("BAD_INPUTS", "")
+        self._free = (str(run), f"{root}/tmp", f"{root}/hub", tempfile.gettempdir(), "/dev/", "/proc/")
+        self.wrote: list[str] = []
+
+    def __enter__(self) -> _Spy:
+        if not _Spy._HOOKED:
+            sys.addaudithook(_Spy._heard)
+            _Spy._HOOKED = True
+        _Spy._watching = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _Spy._watching = None
+
+    @staticmethod
+    def _heard(event: str, told: tuple[object, ...]) -> None:
+        spy = _Spy._watching
+        if spy is None:
+            return
+        if event == "open" and isinstance(told[0], str | bytes) and isinstance(told[2], int):
+            if told[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                spy._note(event, told[0])
+        elif event in _Spy._CHANGES and isinstance(told[0], str | bytes | os.PathLike):
+            spy._note(event, told[0])
+        elif event in _Spy._STARTS and told[0] != "git":  # asked for the commit
+            spy.wrote.append(f"{event} {told[0]}")
+
+    def _note(self, event: str, path: str | bytes | os.PathLike[str]) -> None:
+        full = str(Path(os.fsdecode(path)).absolute())
+        if not full.startswith(self._free) and "__pycache__" not in full:
+            self.wrote.append(f"{event} {full}")
+
+
+def _listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Files and folders, with times and sizes, but for the run directory."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.relative_to(folder).parts[0] != "run" and not path.is_symlink():
+            told = path.stat()
+            found[str(path)] = (0, 0) if path.is_dir() else (told.st_mtime_ns, told.st_size)
+    return found
