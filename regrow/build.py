@@ -157,6 +157,10 @@ def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -
 
 
 def _check_amounts(config: Config) -> None:
+    paths = {"policy.path": config.policy.path, "prm.path": config.prm.path}
+    for key, path in paths.items():
+        if path is not None and (not path.strip() or "\0" in path):
+            raise InputError(f"config {key}={path!r}: expected a folder, or null")
     amounts = {
         "round.count": config.round.count,
         "round.replay": config.round.replay,

@@ -17,9 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from transformers.utils.logging import disable_progress_bar
 
 from mcts.errors import InputError
+from regrow.complaint import check_flags, complaint
 from regrow.config import Config, register, resolve
 
-LONGEST_COMPLAINT = 400
 NO_OUTPUT = ("hydra.run.dir=.", "hydra.output_subdir=null")
 """Overrides for a command that leaves nothing behind."""
 
@@ -30,6 +30,7 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
     Raises:
         InputError: The configuration cannot be composed: an unknown key or group, a value of the wrong type.
     """
+    check_flags(overrides)
     register()
     disable_progress_bar()
     complaints: list[InputError] = []  # kept out of Hydra's sight: it would add a line of its own
@@ -94,10 +95,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException | HydraException) else None
-        lines = [line.strip() for text in (error, reason) if text for line in str(text).splitlines() if line.strip()]
-        kept = [line for line in dict.fromkeys(lines) if not line.startswith(("full_key", "object_type", "See "))]
-        raise InputError(f"config: {' '.join(kept)[:LONGEST_COMPLAINT]}") from error
+        raise InputError(complaint(error)) from error
     except PermissionError as error:
         raise InputError(f"run.dir: {error.filename} is not writable, expected a folder of yours") from error
     except (NotADirectoryError, FileExistsError) as error:

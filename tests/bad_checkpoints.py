@@ -49,7 +49,7 @@ def checkpoints() -> Iterator[BadCommand]:
             yield BadCommand(f"checkpoint/{kind} {name}", words, ("/model",), _maker(kind, change))
     for name, change in _adapters().items():
         words = [*search, f"policy.path={HERE}/model"]
-        yield BadCommand(f"checkpoint/adapter {name}", words, ("/model",), _maker("policy", change))
+        yield BadCommand(f"checkpoint/adapter {name}", words, ("/model", "policy /"), _maker("policy", change))
     for path in ("/absent", "absent", "../absent", "/dev/null", "/etc/passwd", "''", "nobody/model", "https://x.invalid/m"):
         for kind in ("policy", "prm"):
             given = [word for word in with_models() if not word.startswith(f"{kind}.path")]
@@ -135,11 +135,10 @@ _CONFIG: dict[str, list[Any]] = {
     "intermediate_size": [0, 1, -1],
     "max_position_embeddings": [0, -1, "long", None],
     "model_type": ["unheard_of", "", 5, None, "bert"],
-    "architectures": [["Nobody"], 5],
+    "architectures": [5],
     "hidden_act": ["explode"],
     "rms_norm_eps": ["small"],
     "dtype": ["complex256"],
-    "eos_token_id": ["end", 10**7, -1],
     "rope_parameters": [{"rope_type": "spiral"}, 5],
 }
 _TOKENIZER: dict[str, Any] = {

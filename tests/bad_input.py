@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -86,9 +87,10 @@ class BadCommand:
 
 def unclear_line(said: str, names: Sequence[str]) -> str:
     """What a complaint lacks; empty if nothing."""
-    if said.count("\n") != 1 or not said.startswith("regrow: "):
+    *before, last = said.removesuffix("\n").split("\n")
+    if not last.startswith("regrow: ") or not all(_PROGRESS.search(line) for line in before):
         return f"not one line: {said!r}"
-    if len(said) > LONGEST_LINE:
+    if len(last) > LONGEST_LINE:
         return f"{len(said)} characters: {said}"
     if not any(name in said for name in names):
         return f"names none of {list(names)}: {said}"
@@ -119,6 +121,10 @@ def made(*kinds: str) -> Iterator[BadInput]:
     }
     for kind in kinds:
         yield from makers[kind]()
+
+
+_PROGRESS = re.compile(r": \d+/\d+ in \d+ s")
+"""What comes to standard error while a command works."""
 
 
 def corpus(seed: int = 0) -> list[BadInput]:
@@ -157,7 +163,10 @@ _TRIED: list[BadInput] = []
 
 
 def _fault(number: int, folder: Path) -> str:
-    return _TRIED[number].fault(folder)
+    try:
+        return _TRIED[number].fault(folder)
+    except Exception as error:  # the input's own
+        return f"could not be tried: {type(error).__name__}: {error}"
 
 
 @contextmanager
@@ -281,7 +290,8 @@ class _Spy:
 
     def _note(self, event: str, path: str | bytes | os.PathLike[str]) -> None:
         full = str(Path(os.fsdecode(path)).absolute())
-        if not full.startswith(self._free) and "__pycache__" not in full:
+        is_there = event == "os.mkdir" and Path(full).is_dir()
+        if not is_there and not full.startswith(self._free) and "__pycache__" not in full:
             self.wrote.append(f"{event} {full}")
 
 

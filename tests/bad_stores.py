@@ -44,10 +44,6 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 """Values of one row in the middle that cannot be."""
 
-UNREAD = {("text", None), ("hard", None)}
-"""What some doors do not read; the page of `regrow view` reads all."""
-
-
 def stores() -> Iterator[BadCommand]:
     """Each broken store, at the door of `export` and of `view`."""
     doors = {
@@ -77,7 +73,7 @@ def _changes() -> Iterator[tuple[str, str, Change]]:
             yield f"{file} of version {version!r}", file, _table(file, lambda table, v=version: _versioned(table, v))
         for name, change in _BYTES.items():
             yield f"{file} {name}", file, lambda folder, f=file, c=change: c(folder / f)
-        yield f"{file} upside down", file, _table(file, lambda table: table.take(range(table.num_rows - 1, -1, -1)))
+        yield f"{file} upside down", file, _table(file, lambda table: table.take(list(range(table.num_rows - 1, -1, -1))))
         yield f"{file} short by a row", file, _table(file, lambda table: table.slice(0, table.num_rows - 1))
         yield f"{file} twice", file, _table(file, lambda table: pa.concat_tables([table, table]))
         yield f"{file} without rows", file, _table(file, lambda table: table.slice(0, 0))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mcts.errors import InputError, first_line
+from policy.rows import why_not
 
 _LINES = (".jsonl", ".json", ".ndjson")
 _NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?::(?P<subset>[\w.-]+))?(?::(?P<split>[\w.\[\]%:-]+))?")
@@ -60,9 +61,8 @@ def _lines(path: Path) -> Iterator[Row]:
 def _object(line: str, where: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        told = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise InputError(f"{where}: not JSON ({told}), expected one object a line") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({why_not(error)}), expected one object a line") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: a JSON {type(row).__name__}, expected an object")
     return row
