@@ -17,7 +17,7 @@ class InputError(ValueError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its kind where it has none, without a full stop; no longer than a line."""
+    """The first line of an error's message, or its kind where it has none, without a full stop and not too long."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
     return said.rstrip(".")[:_LONGEST_FIRST]

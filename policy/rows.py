@@ -48,7 +48,9 @@ def read_rows(path: Path) -> Iterator[Row]:
                 raise InputError(f"{where}: a JSON {type(fields).__name__}, expected an object")
             yield Row(where, fields)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({first_line(error)}), expected a .jsonl, .json or .parquet file") from error
+        raise InputError(
+            f"{path}: cannot be read ({first_line(error)}), expected a .jsonl, .json or .parquet file"
+        ) from error
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:

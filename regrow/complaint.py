@@ -70,7 +70,7 @@ def _unknown(key: str, kind: object) -> str:
     """A setting that there is not."""
     known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
     name = key.rpartition(".")[2]
-    expected = f"one of {_listed(name, known)}" if known else "another"
+    expected = f"one of {_listed(name, known)}" if known else f"+{key}=VALUE, which adds it,"
     return f"config {key[:LONGEST]}: no such setting, expected {expected} ({_TO_SEE_ALL})"
 
 

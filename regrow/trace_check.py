@@ -41,7 +41,6 @@ def check_nodes(path: Path, nodes: pa.Table, sizes: np.ndarray) -> None:
     parents = nodes.column("parent").to_numpy()
     rises = np.where(is_root, parents == NO_NODE, (parents >= 0) & (parents < number))
     _expect(path, "parent", rises, f"a node before it, {NO_NODE} for the first of a tree")
-    _expect(path, "visits", nodes.column("visits").to_numpy() >= 0, "0 or more")
     for name in _OF_STEPS:
         _expect(path, name, nodes.column(name).is_null().to_numpy() == is_root, "a value at every node but the root")
     for name, known in _WORDS.items():

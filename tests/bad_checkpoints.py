@@ -50,7 +50,16 @@ def checkpoints() -> Iterator[BadCommand]:
     for name, change in _adapters().items():
         words = [*search, f"policy.path={HERE}/model"]
         yield BadCommand(f"checkpoint/adapter {name}", words, ("/model", "policy /"), _maker("policy", change))
-    for path in ("/absent", "absent", "../absent", "/dev/null", "/etc/passwd", "''", "nobody/model", "https://x.invalid/m"):
+    for path in (
+        "/absent",
+        "absent",
+        "../absent",
+        "/dev/null",
+        "/etc/passwd",
+        "''",
+        "nobody/model",
+        "https://x.invalid/m",
+    ):
         for kind in ("policy", "prm"):
             given = [word for word in with_models() if not word.startswith(f"{kind}.path")]
             named = (path, "checkpoint", "PRM") if path == "''" else (path,)
@@ -93,10 +102,20 @@ def _changes(kind: str) -> Iterator[tuple[str, Change]]:
             section = {"activation": "sigmoid", "template": "{question}\n", "delimiter": "\n", key: value}
             if key != "x":
                 yield f"prm.{key}={value!r}", lambda folder, s=section: _json(folder / CONFIG, "prm", s)
-        for name, text in {"no JSON": "x", "a list": "[]", "unknown": '{"method": "luck"}', "nan": '{"kind": "temperature", "temperature": NaN}'}.items():
+        for name, text in {
+            "no JSON": "x",
+            "a list": "[]",
+            "unknown": '{"method": "luck"}',
+            "nan": '{"kind": "temperature", "temperature": NaN}',
+        }.items():
             yield f"calibration {name}", lambda folder, t=text: (folder / "calibration.json").write_text(t)
     else:
-        for name, text in {"no JSON": "x", "a list": "[]", "a word": '{"eos_token_id": "end"}', "far": '{"eos_token_id": 10000000}'}.items():
+        for name, text in {
+            "no JSON": "x",
+            "a list": "[]",
+            "a word": '{"eos_token_id": "end"}',
+            "far": '{"eos_token_id": 10000000}',
+        }.items():
             yield f"generation_config {name}", lambda folder, t=text: (folder / "generation_config.json").write_text(t)
 
 
@@ -189,7 +208,9 @@ def _adapters() -> dict[str, Change]:
 
     def writing(content: Any) -> Change:
         def write(folder: Path) -> None:
-            text = content if isinstance(content, str) else json.dumps(content).replace("BASE", str(models() / "policy"))
+            text = (
+                content if isinstance(content, str) else json.dumps(content).replace("BASE", str(models() / "policy"))
+            )
             (folder / "adapter_config.json").write_text(text)
             (folder / WEIGHTS).rename(folder / "adapter_model.safetensors")
 

@@ -136,7 +136,7 @@ def corpus(seed: int = 0) -> list[BadInput]:
     return chosen
 
 
-def faults(inputs: Sequence[BadInput], root: Path) -> Iterator[tuple[BadInput, str]]:
+def faults(inputs: Sequence[BadInput], root: Path, timeout_s: float = TIMEOUT_S) -> Iterator[tuple[BadInput, str]]:
     """Each input with its fault, in their order; all in one process, which is replaced where one hangs or dies.
 
     The process is a fork of this one: what was imported and compiled here need not be there again.
@@ -149,9 +149,9 @@ def faults(inputs: Sequence[BadInput], root: Path) -> Iterator[tuple[BadInput, s
                 folder = root / f"{number:04}"
                 folder.mkdir()
                 try:
-                    fault = pool.schedule(_fault, args=[number, folder], timeout=TIMEOUT_S).result()
+                    fault = pool.schedule(_fault, args=[number, folder], timeout=timeout_s).result()
                 except TooLongError:
-                    fault = f"took more than {TIMEOUT_S:g} s"
+                    fault = f"took more than {timeout_s:g} s"
                 except ProcessExpired as error:
                     fault = f"the process ended: {error}"
                 yield one, fault
@@ -257,7 +257,16 @@ class _Spy:
 
     _HOOKED = False
     _watching: _Spy | None = None
-    _CHANGES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
+    _CHANGES = (
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.symlink",
+        "os.link",
+        "os.truncate",
+        "shutil.rmtree",
+    )
     _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
 
     def __init__(self, run: Path) -> None:

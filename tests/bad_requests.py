@@ -94,7 +94,10 @@ def requests() -> Iterator[BadRequest]:
         for field, values in {**FIELDS, **own}.items():
             for value in values:
                 yield BadRequest(
-                    f"http/{kind}: {field}={value!r}"[:80], path, _body(SOUND[path] | {field: value}), _names(field, value)
+                    f"http/{kind}: {field}={value!r}"[:80],
+                    path,
+                    _body(SOUND[path] | {field: value}),
+                    _names(field, value),
                 )
         for field in SOUND[path]:
             rest = {key: value for key, value in SOUND[path].items() if key != field}

@@ -151,7 +151,10 @@ def problem_files() -> Iterator[BadCommand]:
                 f"problems/{command}: {name}", [*words, f"problems={HERE}/{file}"], (file,), _maker(file, content)
             )
     for name in ("absent", "null", "empty", "blank", "true", "list", "object"):
-        lines = [json.dumps(row), json.dumps({k: v for k, v in {**row, "id": "b", "answer": VALUES[name]}.items() if v is not ABSENT})]
+        lines = [
+            json.dumps(row),
+            json.dumps({k: v for k, v in {**row, "id": "b", "answer": VALUES[name]}.items() if v is not ABSENT}),
+        ]
         yield BadCommand(
             f"problems/answer {name}",
             [*commands["generate"], f"problems={HERE}/in.jsonl"],

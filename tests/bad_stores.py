@@ -25,7 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "token_ids": [None],
         "text": [None],
         "flags": [None],
-        "visits": [None, -5],
+        "visits": [None],
         "tree": [7, None],
         "value_sum": [None],
         "hard": [None],
@@ -43,6 +43,7 @@ VALUES: dict[str, dict[str, Any]] = {
     },
 }
 """Values of one row in the middle that cannot be."""
+
 
 def stores() -> Iterator[BadCommand]:
     """Each broken store, at the door of `export` and of `view`."""
@@ -73,7 +74,11 @@ def _changes() -> Iterator[tuple[str, str, Change]]:
             yield f"{file} of version {version!r}", file, _table(file, lambda table, v=version: _versioned(table, v))
         for name, change in _BYTES.items():
             yield f"{file} {name}", file, lambda folder, f=file, c=change: c(folder / f)
-        yield f"{file} upside down", file, _table(file, lambda table: table.take(list(range(table.num_rows - 1, -1, -1))))
+        yield (
+            f"{file} upside down",
+            file,
+            _table(file, lambda table: table.take(list(range(table.num_rows - 1, -1, -1)))),
+        )
         yield f"{file} short by a row", file, _table(file, lambda table: table.slice(0, table.num_rows - 1))
         yield f"{file} twice", file, _table(file, lambda table: pa.concat_tables([table, table]))
         yield f"{file} without rows", file, _table(file, lambda table: table.slice(0, 0))
