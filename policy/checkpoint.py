@@ -56,6 +56,7 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
     """
     _require(path, "*.safetensors", "safetensors weights")
     if adapter.Adapter.at(path):
+        _require(path, adapter.WEIGHTS, adapter.WEIGHTS)
         return _merged(load_model(adapter.base_of(path), attention), path)
     config = load_config(path)
     loader: Any = AutoModelForCausalLM

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bad_input import HERE, MODELS, BadCommand, models, with_models
+from bad_input import HERE, BadCommand, models, with_models
 from safetensors.torch import load_file, save_file
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
@@ -68,6 +68,11 @@ def checkpoints() -> Iterator[BadCommand]:
             )
 
 
+def checkpoint(kind: str, change: str) -> Change:
+    """Puts a broken policy or PRM into a folder, as `model`; the change by its name."""
+    return _maker(kind, dict(_changes(kind))[change])
+
+
 def _maker(kind: str, change: Change) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         shutil.copytree(models() / kind, folder / "model")
@@ -77,47 +82,57 @@ def _maker(kind: str, change: Change) -> Callable[[Path], None]:
 
 
 def _changes(kind: str) -> Iterator[tuple[str, Change]]:
+    yield from _of_files()
+    yield from _of_weights(list(load_file(models() / kind / WEIGHTS)))
+    yield from _of_descriptions()
+    yield from _WHOLE.items()
+    yield from _of_prm() if kind == "prm" else _of_ends()
+
+
+def _of_files() -> Iterator[tuple[str, Change]]:
     for file in (WEIGHTS, CONFIG, TOKENIZER):
         for name, change in _BYTES.items():
             yield f"{file} {name}", lambda folder, f=file, c=change: c(folder / f)
-    names = list(load_file(models() / kind / WEIGHTS))
+
+
+def _of_weights(names: list[str]) -> Iterator[tuple[str, Change]]:
     for tensor in names:
         for name, change in _TENSOR.items():
-            yield f"{tensor} {name}", lambda folder, t=tensor, c=change: _weights(folder, t, c)
+            yield f"{tensor} {name}", lambda folder, t=tensor, c=change: weights(folder, t, c)
+
+
+def _of_descriptions() -> Iterator[tuple[str, Change]]:
     for key, values in _CONFIG.items():
         for value in values:
             yield f"config {key}={value!r}"[:90], lambda folder, k=key, v=value: _json(folder / CONFIG, k, v)
     for key, value in _TOKENIZER.items():
         yield f"tokenizer {key}={value!r}"[:90], lambda folder, k=key, v=value: _json(folder / TOKENIZER, k, v)
-    yield "pickled weights alone", lambda folder: (_pickled(folder, "pytorch_model.bin"), (folder / WEIGHTS).unlink())
-    yield "pickle named safetensors", lambda folder: _pickled(folder, WEIGHTS)
-    yield "code of its own", _code
-    yield "index of weights elsewhere", lambda folder: _index(folder, "../../../etc/passwd")
-    yield "index of absent weights", lambda folder: _index(folder, "model-00001-of-00002.safetensors")
-    yield "a file in its place", lambda folder: (shutil.rmtree(folder), folder.write_bytes(b"x"))
-    yield "an empty folder", lambda folder: (shutil.rmtree(folder), folder.mkdir())
-    if kind == "prm":
-        yield "a policy", lambda folder: (shutil.rmtree(folder), shutil.copytree(models() / "policy", folder))
-        for key, value in {"activation": "tanh", "template": 5, "delimiter": "", "x": None}.items():
-            section = {"activation": "sigmoid", "template": "{question}\n", "delimiter": "\n", key: value}
-            if key != "x":
-                yield f"prm.{key}={value!r}", lambda folder, s=section: _json(folder / CONFIG, "prm", s)
-        for name, text in {
-            "no JSON": "x",
-            "a list": "[]",
-            "unknown": '{"method": "luck"}',
-            "nan": '{"kind": "temperature", "temperature": NaN}',
-        }.items():
-            yield f"calibration {name}", lambda folder, t=text: (folder / "calibration.json").write_text(t)
-    else:
-        for name, text in {
-            "no JSON": "x",
-            "a list": "[]",
-            "a word": '{"eos_token_id": "end"}',
-            "far": '{"eos_token_id": 10000000}',
-        }.items():
-            yield f"generation_config {name}", lambda folder, t=text: (folder / "generation_config.json").write_text(t)
 
+
+def _of_prm() -> Iterator[tuple[str, Change]]:
+    yield "a policy", lambda folder: (shutil.rmtree(folder), shutil.copytree(models() / "policy", folder))
+    for key, value in {"activation": "tanh", "template": 5, "delimiter": ""}.items():
+        section = {"activation": "sigmoid", "template": "{question}\n", "delimiter": "\n", key: value}
+        yield f"prm.{key}={value!r}", lambda folder, s=section: _json(folder / CONFIG, "prm", s)
+    for name, text in {"no JSON": "x", "a list": "[]", "unknown": '{"method": "luck"}'}.items():
+        yield f"calibration {name}", lambda folder, t=text: (folder / "calibration.json").write_text(t)
+
+
+def _of_ends() -> Iterator[tuple[str, Change]]:
+    told = {"no JSON": "x", "a list": "[]", "a word": '{"eos_token_id": "end"}', "far": '{"eos_token_id": 10000000}'}
+    for name, text in told.items():
+        yield f"generation_config {name}", lambda folder, t=text: (folder / "generation_config.json").write_text(t)
+
+
+_WHOLE: dict[str, Change] = {
+    "pickled weights alone": lambda folder: (_pickled(folder, "pytorch_model.bin"), (folder / WEIGHTS).unlink()),
+    "pickle named safetensors": lambda folder: _pickled(folder, WEIGHTS),
+    "code of its own": lambda folder: _code(folder),
+    "index of weights elsewhere": lambda folder: _index(folder, "../../../etc/passwd"),
+    "index of absent weights": lambda folder: _index(folder, "model-00001-of-00002.safetensors"),
+    "a file in its place": lambda folder: (shutil.rmtree(folder), folder.write_bytes(b"x")),
+    "an empty folder": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
+}
 
 _BYTES: dict[str, Change] = {
     "gone": lambda path: path.unlink(),
@@ -170,10 +185,11 @@ def _json(path: Path, key: str, value: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
 
 
-def _weights(folder: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor | None]) -> None:
-    weights = load_file(folder / WEIGHTS)
-    changed = change(weights.pop(name))
-    save_file(weights if changed is None else weights | {name: changed}, folder / WEIGHTS, {"format": "pt"})
+def weights(folder: Path, name: str, change: Callable[[torch.Tensor], torch.Tensor | None]) -> None:
+    """Change one tensor of a checkpoint; None takes it away."""
+    found = load_file(folder / WEIGHTS)
+    changed = change(found.pop(name))
+    save_file(found if changed is None else found | {name: changed}, folder / WEIGHTS, {"format": "pt"})
 
 
 def _pickled(folder: Path, name: str) -> None:
@@ -198,13 +214,18 @@ def _index(folder: Path, file: str) -> None:
 def _adapters() -> dict[str, Change]:
     """Configurations of LoRA adapters beside weights that are none."""
     good = {"base_model_name_or_path": "BASE", "r": 4, "peft_type": "LORA", "task_type": "CAUSAL_LM"}
+    bases = {"absent": "/absent", "none": None, "itself": ".", "above": "../../../..", "etc": "/etc", "nul": "\x00"}
     told: dict[str, Any] = {
-        "no JSON": "x", "a list": [], "empty": {}, "without a rank": {k: v for k, v in good.items() if k != "r"},
-        "of rank many": good | {"r": "many"}, "of rank -1": good | {"r": -1}, "without a base": good | {"base_model_name_or_path": None},
-        "of an absent base": good | {"base_model_name_or_path": "/absent"}, "of itself": good | {"base_model_name_or_path": "."},
-        "of a base above": good | {"base_model_name_or_path": "../../../.."}, "of etc": good | {"base_model_name_or_path": "/etc"},
-        "of another kind": good | {"peft_type": "SPELL"}, "of other weights": good, "of nul": good | {"base_model_name_or_path": "\x00"},
-    }  # fmt: skip
+        "no JSON": "x",
+        "a list": [],
+        "empty": {},
+        "without a rank": {key: value for key, value in good.items() if key != "r"},
+        "of rank many": good | {"r": "many"},
+        "of rank -1": good | {"r": -1},
+        "of another kind": good | {"peft_type": "SPELL"},
+        "of other weights": good,
+        **{f"of base {name}": good | {"base_model_name_or_path": base} for name, base in bases.items()},
+    }
 
     def writing(content: Any) -> Change:
         def write(folder: Path) -> None:
