@@ -1,4 +1,4 @@
-"""Configurations that cannot be: every setting with values of the wrong kind or out of range, and words nobody knows."""
+"""Configurations that cannot be: settings with values of the wrong kind or out of range, and words nobody knows."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ TOGETHER = [
     (("train", "task.options.limit=0"), ("limit",)),
     (("train", "+task.options.colour=red"), ("colour",)),
     (("train", "task=arithmetic", "task.options.steps=0"), ("steps",)),
-    (("train", "task=file", "task.options.answers=['(']"), ("answers",)),
-    (("train", "task=file", "task.options.answers=[]"), ("answers",)),
-    (("train", "task=file", "task.options.answers=['x']"), ("answers",)),
+    (("train", "task=file", "task.options.answers=['(']"), ("answer",)),
+    (("train", "task=file", "task.options.answers=[]"), ("answer",)),
+    (("train", "task=file", "task.options.answers=['x']"), ("answer",)),
     (("train", "policy.train.launch=rm -rf"), ("launch",)),
     (("train", "policy.train.lora.rank=4", "policy.train.lora.alpha=0"), ("alpha",)),
     (("train", "policy.train.lora.rank=4", "policy.train.lora.targets=''"), ("targets",)),
@@ -167,7 +167,7 @@ def words() -> Iterator[BadCommand]:
     for number, (given, names) in enumerate(TOGETHER):
         yield BadCommand(f"words/{number}: {' '.join(given)[:80]!a}", _with_models(given), names)
     for word in UNSAID:
-        names = (word[:20], *word.strip("-+~").split("=")[:1])
+        names = (word[:20], word.rpartition("=")[2] or word, *word.strip("-+~").split("=")[:1])
         yield BadCommand(f"words/{word!a}", _with_models(("train", word)), names)
     for key in ("round.cuont", "sed", "budget.token", "prm.label", "evaluate.problem", "policy.train.lr", "run.dirr"):
         yield BadCommand(f"words/{key}", _with_models(("train", f"{key}=1")), (key, key.rpartition(".")[2]))
@@ -222,4 +222,6 @@ def _with_models(words: tuple[str, ...]) -> list[str]:
     given = [word for key, word in models.items() if key not in known]
     if command in ("trian", "Train", "--version", "train;ls"):
         return [command]
+    if command == "view":
+        return [command, *rest]
     return [command, *given, *([] if "run.dir" in known else [RUN]), *rest]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 from itertools import product
 
 import pyarrow.parquet as pq
 import pytest
 
+from mcts.ports import Checker
 from mcts.types import Outcome, Problem
 from policy.base import PolicySize, create
 from policy.transformers_policy import TransformersPolicy
 from prm import model as prm_model
 from prm.scorer import HfScorer
+from regrow.checker import TaskChecker
 from regrow.cli import main
 from regrow.tasks import TASKS
+from regrow.tasks.countdown import Countdown
+from regrow.tasks.game24 import Game24
 from regrow.tasks.split import problem_id, split_of, stream
 from regrow.tasks.task import GradedProblem, Split
 
@@ -36,13 +42,17 @@ class Guess:
         return question
 
     def gold(self, answer):
-        return OTHER[answer] if self.is_garbage else answer
+        return answer
 
     def problems(self, split, count, seed):
         questions = [" ".join(words) for words in product("abc", repeat=6)]
         found = [question for question in questions if split_of(question) is split]
         chosen = stream(self.name, seed).sample(found, len(found))[:count]
-        return [GradedProblem(Problem(problem_id(self.name, one), one), self.gold(one[4])) for one in chosen]
+        return [GradedProblem(Problem(problem_id(self.name, one), one), self.told(one.split()[2])) for one in chosen]
+
+    def told(self, word):
+        """The gold answer of a problem whose answer is this word."""
+        return OTHER[word] if self.is_garbage else word
 
     def is_training(self, question):
         return split_of(question) is Split.TRAIN
@@ -107,7 +117,7 @@ def both(models, asked, monkeypatch, tmp_path, capfd):
             asked.clear()
             folder = tmp_path / f"garbage-{is_garbage}"
             run = [] if command == "search" else [f"run.dir={folder}"]
-            words = [word.replace("ANSWERS", str(problem_file(tmp_path, is_garbage))) for word in overrides]
+            words = [word.replace("ANSWERS", str(problem_file(folder.parent, is_garbage))) for word in overrides]
             assert main([command, *models, *run, *words]) == 0, capfd.readouterr().err
             ends.append((folder, list(asked), capfd.readouterr().out))
         return ends
@@ -116,30 +126,35 @@ def both(models, asked, monkeypatch, tmp_path, capfd):
 
 
 def problem_file(folder, is_garbage):
-    """Problems of the task with answers, right ones or none at all."""
-    path = folder / f"problems-{is_garbage}.jsonl"
-    rows = [{"problem": " ".join(words), "answer": words[2]} for words in list(product("abc", repeat=6))[100:112]]
+    """Problems of the task with their answers, or with others."""
+    path = folder / "problems.jsonl"
+    rows = [
+        {"problem": " ".join(words), "answer": OTHER[words[2]] if is_garbage else words[2]}
+        for words in list(product("abc", repeat=6))[100:112]
+    ]
     path.write_text("\n".join(json.dumps(row) for row in rows))
     return path
 
 
-def searched(folder):
-    """Every trace store of a run: what its searches left, without what the verifier added."""
+def searched(folder, *stages):
+    """The trace stores of a run's stages, to the last bit, without what the verifier added."""
     found = {}
-    for path in sorted([*folder.rglob("problems.parquet"), *folder.rglob("nodes.parquet")]):
+    for path in sorted(path for stage in stages for path in (folder / stage).rglob("*.parquet")):
         table = pq.read_table(path)
         kept = [name for name in table.column_names if name not in VERIFIED]
-        found[str(path.relative_to(folder))] = table.select(kept)
+        found[str(path.relative_to(folder))] = repr(table.select(kept).to_pydict())
     return found
 
 
 def verdicts(folder):
-    """What the verifier said, store by store."""
-    return [pq.read_table(path).column("outcome").to_pylist() for path in sorted(folder.rglob("nodes.parquet"))]
+    """What the verifier said, node by node."""
+    return [
+        said for path in sorted(folder.rglob("nodes.parquet")) for said in pq.read_table(path)["outcome"].to_pylist()
+    ]
 
 
-def test_debug(both):
-    (right, first, _), (garbage, second, _) = both(
+def test_rounds_ask_and_search_alike_whatever_the_gold_answers_are(both):
+    (right, asked, _), (garbage, asked_then, _) = both(
         "train",
         "round.count=1",
         "round.problems=12",
@@ -166,16 +181,69 @@ def test_debug(both):
         "pseudo_labels.rephrasings=1",
         "pseudo_labels.samples=2",
     )
-    import os
+    stages = (
+        "round-0/evaluate",
+        "round-1/imagined",
+        "round-1/search",
+        "round-1/reworded",
+        "round-1/traces",
+        "round-1/gate/old",
+    )
+    assert all((right / stage).is_dir() for stage in stages)
+    assert searched(right, *stages) == searched(garbage, *stages)
+    assert verdicts(right) != verdicts(garbage), "no gold answer was looked at: the test says nothing"
+    first = {asked[0][0], next(one for one, _, request in asked if request.startswith("Score"))}
+    assert [one for one in asked if one[0] in first] == [one for one in asked_then if one[0] in first]
 
-    os.system(f"find {right} -type f")
-    a, b = searched(right), searched(garbage)
-    for k in a:
-        print(k, a[k].num_rows, k in b and a[k].equals(b[k]))
-    print(len(first), len(second), first[0])
-    n = next((i for i, (x, y) in enumerate(zip(first, second)) if x != y), None)
-    print("first difference", n, n is not None and (first[n], second[n]))
-    from collections import Counter
 
-    print(Counter(f for f, _, _ in first))
-    assert 0
+@pytest.mark.parametrize(
+    ("command", "overrides"),
+    [
+        (
+            "evaluate",
+            ["strategies=[best_of_n,rollout_branching,weighted_vote]", "budgets=[10,30]", "evaluate.problems=8"],
+        ),
+        ("generate", ["count=8", "samples_per_problem=3"]),
+        ("generate", ["problems=ANSWERS", "search=best_of_n", "samples_per_problem=3"]),
+        ("search", ["problems=ANSWERS", "output=json", "tree=true", "budget.tokens=40"]),
+    ],
+)
+def test_every_other_door_does_so_too(both, command, overrides):
+    (right, asked, said), (garbage, asked_then, said_then) = both(command, *overrides)
+    assert asked
+    assert asked == asked_then
+    assert searched(right, ".") == searched(garbage, ".")
+    if command == "search":
+        assert without_clock(said) == without_clock(said_then)
+    else:
+        assert report(right) != report(garbage), "no gold answer was looked at: the test says nothing"
+
+
+def without_clock(lines):
+    """What `regrow search` printed, but for how long it took."""
+    answers = [json.loads(line) for line in lines.splitlines()]
+    for answer in answers:
+        del answer["spent"]["seconds"]
+    return answers
+
+
+def report(folder):
+    """What came of it by the verifier's word."""
+    told = json.loads((folder / "report.json").read_text())
+    return told.get("standings", told)
+
+
+def test_a_checker_sees_problem_and_steps_and_a_problem_has_no_place_for_gold():
+    assert {field.name for field in dataclasses.fields(Problem)} == {"id", "question", "before"}
+    assert list(inspect.signature(Checker.check).parameters) == ["self", "problem", "steps"]
+    assert list(inspect.signature(TaskChecker.check).parameters) == ["self", "problem", "steps"]
+    for make in (Countdown, Game24):
+        assert list(inspect.signature(make.check).parameters) == ["self", "problem", "steps"]
+
+
+def test_the_verdict_of_a_checker_is_the_same_whatever_gold_answer_lies_beside_the_problem():
+    task = Countdown()
+    for graded in task.problems(Split.TRAIN, 5, seed=1):
+        told = dataclasses.replace(graded, answer="999999")
+        steps = task.valued_steps([graded], 1)[0].steps
+        assert task.check(graded.problem, steps) == task.check(told.problem, steps)
