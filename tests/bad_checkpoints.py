@@ -85,7 +85,7 @@ def _changes(kind: str) -> Iterator[tuple[str, Change]]:
     yield from _of_files()
     yield from _of_weights(list(load_file(models() / kind / WEIGHTS)))
     yield from _of_descriptions()
-    yield from _WHOLE.items()
+    yield from _of_folders()
     yield from _of_prm() if kind == "prm" else _of_ends()
 
 
@@ -124,15 +124,15 @@ def _of_ends() -> Iterator[tuple[str, Change]]:
         yield f"generation_config {name}", lambda folder, t=text: (folder / "generation_config.json").write_text(t)
 
 
-_WHOLE: dict[str, Change] = {
-    "pickled weights alone": lambda folder: (_pickled(folder, "pytorch_model.bin"), (folder / WEIGHTS).unlink()),
-    "pickle named safetensors": lambda folder: _pickled(folder, WEIGHTS),
-    "code of its own": lambda folder: _code(folder),
-    "index of weights elsewhere": lambda folder: _index(folder, "../../../etc/passwd"),
-    "index of absent weights": lambda folder: _index(folder, "model-00001-of-00002.safetensors"),
-    "a file in its place": lambda folder: (shutil.rmtree(folder), folder.write_bytes(b"x")),
-    "an empty folder": lambda folder: (shutil.rmtree(folder), folder.mkdir()),
-}
+def _of_folders() -> Iterator[tuple[str, Change]]:
+    yield "pickled weights alone", lambda folder: (_pickled(folder, "pytorch_model.bin"), (folder / WEIGHTS).unlink())
+    yield "pickle named safetensors", lambda folder: _pickled(folder, WEIGHTS)
+    yield "code of its own", _code
+    yield "index of weights elsewhere", lambda folder: _index(folder, "../../../etc/passwd")
+    yield "index of absent weights", lambda folder: _index(folder, "model-00001-of-00002.safetensors")
+    yield "a file in its place", lambda folder: (shutil.rmtree(folder), folder.write_bytes(b"x"))
+    yield "an empty folder", lambda folder: (shutil.rmtree(folder), folder.mkdir())
+
 
 _BYTES: dict[str, Change] = {
     "gone": lambda path: path.unlink(),

@@ -34,7 +34,8 @@ OPEN_CHOICES = {
     "output": "yaml", "policy.engine": "gpt", "prm.engine": "gpt", "prm.labels": "luck", "prm.loss": "hinge",
     "prm.weights": "luck", "prm.noise": "white", "prm.calibration": "platt", "prm.head": "two", "prm.aggregate": "max",
     "prm.format": "gguf", "evaluate.split": "dev", "evaluate.unit": "dollars", "evaluate.values": "gold",
-    "search.choice": "luck", "search.aggregate": "median", "pseudo_labels.by": "vote", "generate.selection.keep": "some",
+    "search.choice": "luck", "search.aggregate": "median", "pseudo_labels.by": "vote",
+    "generate.selection.keep": "some",
     "policy.train.scheduler": "zigzag", "policy.train.precision": "int1", "prm.train.schedule": "zigzag",
     "prm.train.precision": "int1", "policy.server.api": "soap", "export.format": "csv", "export.labels": "luck",
     "export.split": "a/b", "task.name": "chess", "critics.prm_labels": "luck", "critics.orm_labels": "luck",
@@ -137,7 +138,8 @@ TOGETHER = [
 
 UNSAID = [
     "=5", "seed", "seed=", "++seed=abc", "~seed=1", "~no.such.key", "+seed=1", "no.such.key=1", "seed.deeper=1",
-    "round=5", "budget=[1]", "task=[a,b]", "search=", "search=a/../../b", "search=../../../etc/passwd", "task=/etc/passwd",
+    "round=5", "budget=[1]", "task=[a,b]", "search=", "search=a/../../b", "search=../../../etc/passwd",
+    "task=/etc/passwd",
     "policy=${x}", "seed=${no.such.key}", "seed=${oc.env:ABSENT}", "seed=${oc.decode:x}", "seed=${nobody:1}",
     "seed=${seed}", "run.name=${run.dir}", "round.controls=[a", "round.controls={a", "run.name='unclosed",
     'run.name="unclosed', "seed=1,2", "seed=[1,2]", "seed={a:1}", "seed=1 2", "seed=0x", "seed=1e3", "seed=true",
@@ -184,26 +186,26 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
             yield f"{prefix}{item.name}", kind, value
 
 
+WRONG = {
+    "int": ["abc", "[1]", "nan", "1" + "0" * 30, "1.5"],
+    "float": ["abc", "[1]", "nan", "1" + "0" * 30, "inf", "-inf"],
+    "bool": ["maybe", "null", "[true]"],
+    "list": ["abc", "1"],
+    "tuple": ["abc", "1"],
+    "str": ["[1]"],
+    "dict": ["abc", "[1]"],
+}
+"""Values of another kind than the setting's."""
+
+
 def _of_leaf(key: str, kind: str, default: Any, *more: str) -> Iterator[BadCommand]:
-    wrong = ["{a:1}"]
-    if kind.startswith(("int", "float")):
-        wrong += ["abc", "[1]", "nan", "1" + "0" * 30]
-        if "seed" not in key and not key.startswith(ANY_NUMBER):
-            wrong += ["-1"]
-        if "None" not in kind:
-            wrong += ["null"]
-    if kind.startswith("int"):
-        wrong += ["1.5"]
-    if kind.startswith("float"):
-        wrong += ["inf", "-inf"]
-    if kind.startswith("bool"):
-        wrong += ["maybe", "null", "[true]"]
-    if kind.startswith(("list", "tuple")):
-        wrong += ["abc", "1"]
-    if kind.startswith("str"):
-        wrong += ["[1]"]
-    if kind.startswith("dict"):
-        wrong = ["abc", "[1]"]
+    its = next(name for name in WRONG if kind.startswith(name)) if kind.startswith(tuple(WRONG)) else "str"
+    wrong = list(WRONG[its])
+    if its in ("int", "float"):
+        wrong += [] if "None" in kind else ["null"]
+        wrong += [] if "seed" in key or key.startswith(ANY_NUMBER) else ["-1"]
+    if its != "dict":
+        wrong += ["{a:1}"]
     for value in wrong:
         yield _command(key, (*more, f"{key}={value}"), (key, key.rpartition(".")[2]))
 

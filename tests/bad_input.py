@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as TooLongError
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -20,6 +20,7 @@ from signal import SIG_DFL, SIGTERM, signal
 from typing import Protocol
 
 from pebble import ProcessExpired, ProcessPool
+from spying import Spy, listing
 
 from regrow.cli import DONE, UNUSABLE, main
 
@@ -68,11 +69,11 @@ class BadCommand:
 
     def fault(self, folder: Path) -> str:
         self.make(folder)
-        before = _listing(folder)
+        before = listing(folder)
         words = [word.replace(HERE, str(folder)).replace(MODELS, str(models())) for word in self.words]
-        with _Spy(folder / "run") as spy, _in(folder):
+        with Spy(folder / "run") as spy, chdir(folder):
             code, said = _run(words)
-        elsewhere = spy.wrote or sorted(_listing(folder).items() ^ before.items())
+        elsewhere = spy.wrote or sorted(listing(folder).items() ^ before.items())
         return (f"wrote {elsewhere[0]}" if elsewhere else "") or self._unclear(code, said)
 
     def _unclear(self, code: object, said: str) -> str:
@@ -165,7 +166,7 @@ _TRIED: list[BadInput] = []
 def _fault(number: int, folder: Path) -> str:
     try:
         return _TRIED[number].fault(folder)
-    except Exception as error:  # the input's own
+    except Exception as error:  # noqa: BLE001 - whatever the input itself raises
         return f"could not be tried: {type(error).__name__}: {error}"
 
 
@@ -225,7 +226,7 @@ def _run(words: Sequence[str]) -> tuple[object, str]:
         code: object
         try:
             code = main(words)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - that is what is looked for
             code = f"{type(error).__name__}: {error}"
         finally:
             signal(SIGTERM, SIG_DFL)
@@ -236,79 +237,3 @@ def _run(words: Sequence[str]) -> tuple[object, str]:
                 os.close(stream)
         said.seek(0)
         return code, said.read()
-
-
-class _in:  # noqa: N801 - reads as a word
-    """The working directory, for a while."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        self._before = Path.cwd()
-        os.chdir(self._folder)
-
-    def __exit__(self, *_: object) -> None:
-        os.chdir(self._before)
-
-
-class _Spy:
-    """Notes what Python's own calls write, make, remove or start outside of the run directory and of scratch places."""
-
-    _HOOKED = False
-    _watching: _Spy | None = None
-    _CHANGES = (
-        "os.mkdir",
-        "os.remove",
-        "os.rename",
-        "os.rmdir",
-        "os.symlink",
-        "os.link",
-        "os.truncate",
-        "shutil.rmtree",
-    )
-    _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
-
-    def __init__(self, run: Path) -> None:
-        root = os.environ.get("BAD_INPUTS", "")
-        self._free = (str(run), f"{root}/tmp", f"{root}/hub", tempfile.gettempdir(), "/dev/", "/proc/")
-        self.wrote: list[str] = []
-
-    def __enter__(self) -> _Spy:
-        if not _Spy._HOOKED:
-            sys.addaudithook(_Spy._heard)
-            _Spy._HOOKED = True
-        _Spy._watching = self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _Spy._watching = None
-
-    @staticmethod
-    def _heard(event: str, told: tuple[object, ...]) -> None:
-        spy = _Spy._watching
-        if spy is None:
-            return
-        if event == "open" and isinstance(told[0], str | bytes) and isinstance(told[2], int):
-            if told[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                spy._note(event, told[0])
-        elif event in _Spy._CHANGES and isinstance(told[0], str | bytes | os.PathLike):
-            spy._note(event, told[0])
-        elif event in _Spy._STARTS and told[0] != "git":  # asked for the commit
-            spy.wrote.append(f"{event} {told[0]}")
-
-    def _note(self, event: str, path: str | bytes | os.PathLike[str]) -> None:
-        full = str(Path(os.fsdecode(path)).absolute())
-        is_there = event == "os.mkdir" and Path(full).is_dir()
-        if not is_there and not full.startswith(self._free) and "__pycache__" not in full:
-            self.wrote.append(f"{event} {full}")
-
-
-def _listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Files and folders, with times and sizes, but for the run directory."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.relative_to(folder).parts[0] != "run" and not path.is_symlink():
-            told = path.stat()
-            found[str(path)] = (0, 0) if path.is_dir() else (told.st_mtime_ns, told.st_size)
-    return found

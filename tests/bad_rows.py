@@ -16,13 +16,34 @@ RUN = f"run.dir={HERE}/run"
 ABSENT = object()
 
 VALUES: dict[str, Any] = {
-    "absent": ABSENT, "null": None, "list": ["2 3 -> 5"], "object": {"a": 1}, "true": True, "empty": "", "blank": " \t\n",
-    "nan": float("nan"), "infinity": float("inf"), "half a character": "2 3 -> 5 \ud800", "nul": "2 3 -> \x00",
-    "long": "1 " * 200_000 + "-> 3", "html": "<script>alert(1)</script>", "path": "../../../etc/passwd",
-    "digits": "2 " + "9" * 5_000 + " -> 5", "empty list": [], "list of lists": [[]], "deep": [[[[{"a": []}]]]],
-    "negative": -7, "large": 10**40, "fraction": 0.5, "list of nulls": [None, None], "nested text": [["a"]],
-    "mixed list": ["a", 1, None], "list with an empty text": ["a", ""], "other numerals": "２ ３ -> ５", "arrow": "->",
-}  # fmt: skip
+    "absent": ABSENT,
+    "null": None,
+    "list": ["2 3 -> 5"],
+    "object": {"a": 1},
+    "true": True,
+    "empty": "",
+    "blank": " \t\n",
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "half a character": "2 3 -> 5 \ud800",
+    "nul": "2 3 -> \x00",
+    "long": "1 " * 200_000 + "-> 3",
+    "html": "<script>alert(1)</script>",
+    "path": "../../../etc/passwd",
+    "digits": "2 " + "9" * 5_000 + " -> 5",
+    "empty list": [],
+    "list of lists": [[]],
+    "deep": [[[[{"a": []}]]]],
+    "negative": -7,
+    "large": 10**40,
+    "fraction": 0.5,
+    "list of nulls": [None, None],
+    "nested text": [["a"]],
+    "mixed list": ["a", 1, None],
+    "list with an empty text": ["a", ""],
+    "other numerals": "\uff12 \uff13 -> \uff15",
+    "arrow": "->",
+}
 """What stands where something else was expected."""
 
 Content = bytes | Callable[[Path], None] | None
@@ -50,7 +71,7 @@ def _contents(row: Mapping[str, Any]) -> dict[str, Content]:
         "csv": b"problem,answer\n2 3 -> 5,5\n",
         "yaml": b"- problem: 2 3 -> 5\n  answer: 5\n",
         "python": str(dict(row)).encode(),
-        "latin-1": line[:-1] + ', "x": "'.encode() + b'\xe9\xff"}',
+        "latin-1": line[:-1] + b', "x": "' + b'\xe9\xff"}',
         "utf-16": line.decode().encode("utf-16"),
         "byte order mark": b"\xef\xbb\xbf" + line,
         "nul bytes": b"\x00" * 100,
@@ -118,7 +139,7 @@ def _files(row: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str,
             yield f"{key} {name}", "in.jsonl", lines.encode("utf-8", "surrogatepass")
 
 
-def _maker(file: str, content: Content, beside: Mapping[str, bytes] = {}) -> Callable[[Path], None]:  # noqa: B006
+def _maker(file: str, content: Content, beside: Mapping[str, bytes] = {}) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         for name, text in beside.items():
             (folder / name).write_bytes(text)
@@ -217,9 +238,13 @@ def benches() -> Iterator[BadCommand]:
     """Files of the forms of ProcessBench and PRMBench."""
     process = {"id": "a", "problem": "2 3 -> 5", "steps": ["2 + 3 = 5"], "label": -1}
     steps = {
-        "id": "a", "question": "2 3 -> 5", "modified_question": "2 3 -> 5", "modified_process": ["2 + 3 = 5"],
-        "error_steps": [1], "classification": "domain",
-    }  # fmt: skip
+        "id": "a",
+        "question": "2 3 -> 5",
+        "modified_question": "2 3 -> 5",
+        "modified_process": ["2 + 3 = 5"],
+        "error_steps": [1],
+        "classification": "domain",
+    }
     words = ["evaluate", RUN, f"prm.path={MODELS}/prm"]
     texts = ("half a character", "nul", "html", "path", "digits", "other numerals", "arrow", "list", "blank", "empty")
     for form, row, keys in (

@@ -80,7 +80,7 @@ def test_every_checkpoint_is_opened_with_foreign_code_off_and_from_disk_alone(pa
 
 def test_the_payload_would_leave_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pickle.loads(pickle.dumps(Payload()))  # noqa: S301
+    pickle.loads(pickle.dumps(Payload()))
     assert (tmp_path / PAYLOAD).exists()
 
 
