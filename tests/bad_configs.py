@@ -27,7 +27,13 @@ COMMANDS = {
 }
 """Which command reads which settings, the longest name first that fits; others are those of `train`."""
 
-ANY_NUMBER = ("alarms.", "gate.margin")
+ANY_NUMBER = (
+    "alarms.",
+    "gate.margin",
+    "search.unvisited",
+    "search.prune_below",
+    "search.end_gate",
+)
 """Settings that any number will do for."""
 
 OPEN_CHOICES = {

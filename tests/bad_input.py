@@ -142,7 +142,7 @@ def faults(inputs: Sequence[BadInput], root: Path, timeout_s: float = TIMEOUT_S)
 
     The process is a fork of this one: what was imported and compiled here need not be there again.
     """
-    with _scratch(root):
+    with scratch(root):
         _warm_up()
         _TRIED[:] = inputs
         with ProcessPool(max_workers=1, context=get_context("fork")) as pool:
@@ -171,8 +171,8 @@ def _fault(number: int, folder: Path) -> str:
 
 
 @contextmanager
-def _scratch(root: Path) -> Iterator[None]:
-    """Places that anything may write to, and where the sound models are."""
+def scratch(root: Path) -> Iterator[None]:
+    """Places in a folder that anything may write to."""
     places = {"BAD_INPUTS": root, "TMPDIR": root / "tmp", "HF_HOME": root / "hub"}
     before = {name: os.environ.get(name) for name in places}
     os.environ |= {name: str(place) for name, place in places.items()}

@@ -204,8 +204,10 @@ def recordings() -> Iterator[BadCommand]:
     row = {"id": "a", "problem": "2 3 -> 5", "completions": ["2 + 3 = 5", "2 + 3 = 6"], "scores": [0.5, 0.25]}
     problems = json.dumps({"id": "a", "problem": "2 3 -> 5", "answer": "5"}).encode()
     words = ["evaluate", RUN, "policy=recorded", "prm=recorded", "strategies=[weighted_vote]", "budgets=[2]"]
-    fine = ("nan", "half a character", "nul", "long", "html", "path", "digits", "other numerals", "arrow", "blank",
-            "empty", "negative", "large", "fraction", "infinity", "list", "mixed list", "list with an empty text", "absent")  # fmt: skip
+    fine = (
+        "nan", "half a character", "nul", "long", "html", "path", "digits", "other numerals", "arrow", "blank", "empty",
+        "negative", "large", "fraction", "infinity", "list", "mixed list", "list with an empty text", "absent",
+    )  # fmt: skip
     for name, file, content in _files(row, ("completions", "scores")):
         key, _, value = name.partition(" ")
         if name == "byte order mark" or (key == "completions" and value in fine):

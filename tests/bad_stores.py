@@ -85,13 +85,19 @@ def _changes() -> Iterator[tuple[str, str, Change]]:
     yield "no file at all", "traces", lambda folder: [(folder / file).unlink() for file in SCHEMAS]
 
 
+def _scramble(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(bytes(content))
+
+
 _BYTES: dict[str, Change] = {
     "gone": lambda path: path.unlink(),
     "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-30]),
     "cut in half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "of JSON": lambda path: path.write_bytes(b'{"a": 1}'),
-    "scrambled": lambda path: _scramble(path),
+    "scrambled": _scramble,
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a loop of links": lambda path: (path.unlink(), path.symlink_to(path)),
 }
@@ -127,9 +133,3 @@ def _changed(table: pa.Table, column: str, value: object) -> pa.Table:
 
 def _versioned(table: pa.Table, version: bytes | None) -> pa.Table:
     return table.replace_schema_metadata(None if version is None else {b"schema_version": version})
-
-
-def _scramble(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[4:200] = b"\xff" * 196
-    path.write_bytes(bytes(content))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -26,8 +25,8 @@ class Spy:
     _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")
 
     def __init__(self, run: Path) -> None:
-        root = os.environ.get("BAD_INPUTS", "")
-        self._free = (str(run), f"{root}/tmp", f"{root}/hub", tempfile.gettempdir(), "/dev/", "/proc/")
+        root = os.environ["BAD_INPUTS"]
+        self._free = (str(run), f"{root}/tmp", f"{root}/hub", "/dev/", "/proc/")
         self.wrote: list[str] = []
 
     def __enter__(self) -> Spy:

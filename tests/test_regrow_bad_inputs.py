@@ -4,7 +4,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from bad_input import COUNTS, BadCommand, corpus, faults, made, unclear_line
+from bad_input import COUNTS, BadCommand, corpus, faults, made, scratch, unclear_line
+
+from regrow.cli import UNUSABLE
 
 EACH = 4
 """Of each kind, drawn anew with the seed."""
@@ -22,13 +24,15 @@ MENDED = {
     "checkpoint": (
         "prm.path=''", "prm config vocab_size='many'", "policy config max_position_embeddings=-1",
         "policy config num_key_value_heads=0", "policy model.norm.weight nan", "prm model.norm.weight one nan",
-        "prm config num_hidden_layers=-1", "prm config hidden_size=0", "policy tokenizer pre_tokenizer={'type': 'Knife'}",
+        "prm config num_hidden_layers=-1", "prm config hidden_size=0",
+        "policy tokenizer pre_tokenizer={'type': 'Knife'}",
         "prm tokenizer.json deep", "policy tokenizer.json null", "prm config.json null", "adapter of other weights",
         "prm index of weights elsewhere", "prm config rope_parameters={'rope_type': 'spiral'}", "prm.path=absent",
     ),
     "traces": (
         "export: end=None in nodes.parquet", "view: parent=1 in nodes.parquet", "export: text=None in nodes.parquet",
-        "stepwise: outcome= in nodes.parquet", "export: seed=None in problems.parquet", "view: nodes=0 in problems.parquet",
+        "stepwise: outcome= in nodes.parquet", "export: seed=None in problems.parquet",
+        "view: nodes=0 in problems.parquet",
     ),
     "problems": ("generate: a long number .json", "search: a long number"),
     "http": ("chat/completions: deep", "completions: prompt='2 3 -> \\ud800'"),
@@ -74,7 +78,9 @@ def test_a_line_is_judged(said, fault):
 
 
 def test_what_writes_elsewhere_or_goes_well_has_a_fault(tmp_path, monkeypatch):
-    good = BadCommand("x", ["search", "--help"], ["x"])
-    assert "ended with 0" in good.fault(tmp_path)
-    monkeypatch.setattr("bad_input.main", lambda words: Path("outside").write_text("x") and 2)
-    assert f"wrote open {tmp_path / 'outside'}" in BadCommand("x", [], ["x"]).fault(tmp_path)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with scratch(tmp_path):
+        assert "ended with 0" in BadCommand("x", ["search", "--help"], ["x"]).fault(folder)
+        monkeypatch.setattr("bad_input.main", lambda words: Path("outside").write_text("x") and UNUSABLE)
+        assert BadCommand("x", [], ["x"]).fault(folder) == f"wrote open {folder / 'outside'}"
