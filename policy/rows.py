@@ -48,7 +48,9 @@ def read_rows(path: Path) -> Iterator[Row]:
                 raise InputError(f"{where}: a JSON {type(fields).__name__}, expected an object")
             yield Row(where, fields)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({first_line(error)})") from error
+        raise InputError(
+            f"{path}: cannot be read ({first_line(error)}), expected a .jsonl, .json or .parquet file"
+        ) from error
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
@@ -68,8 +70,15 @@ def _list(path: Path) -> Iterator[tuple[str, Any]]:
 def _parsed(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error.msg}), expected an object") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({why_not(error)}), expected an object") from error
+
+
+def why_not(error: ValueError | RecursionError) -> str:
+    """Why a text is no JSON: Python's parser also gives up at long numbers and deep nesting."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
@@ -83,5 +92,5 @@ def _parquet(path: Path) -> Iterator[tuple[str, Any]]:
                 for fields in batch.to_pylist():
                     number += 1
                     yield f"{path}: row {number}", fields
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: no parquet file ({first_line(error)})") from error
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: no parquet file ({first_line(error)}), expected one of rows") from error

@@ -64,8 +64,12 @@ class TrainPolicy:
         for name in ("learning_rate", "epochs", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} {getattr(self, name)}: expected a number above 0")
-        if self.weight_decay < 0 or not 0 <= self.warmup_ratio < 1 or not 0 < self.beta2 < 1:
-            raise InputError(f"{self}: expected weight_decay >= 0, warmup_ratio in [0, 1) and beta2 in (0, 1)")
+        if not self.weight_decay >= 0:
+            raise InputError(f"weight_decay {self.weight_decay}: expected 0 or more")
+        if not 0 <= self.warmup_ratio < 1:
+            raise InputError(f"warmup_ratio {self.warmup_ratio}: expected a number in [0, 1)")
+        if not 0 < self.beta2 < 1:
+            raise InputError(f"beta2 {self.beta2}: expected a number in (0, 1)")
         if self.scheduler not in SCHEDULERS:
             raise InputError(f"scheduler {self.scheduler!r}: expected one of {', '.join(SCHEDULERS)}")
         if self.precision not in PRECISIONS:

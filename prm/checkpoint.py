@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     PreTrainedConfig,
     PreTrainedModel,
@@ -20,13 +21,27 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from mcts.errors import InputError, first_line
+from mcts.errors import InputError, unusable
 
 FORMAT = "prm-scorer-3"
 """Changes whenever the same files would give other values."""
 
 CALIBRATION = "calibration.json"
 """What values become of what the head says; see `prm.calibration`."""
+
+_FOREIGN = "auto_map"
+"""Key of config.json under which a checkpoint names code of its own."""
+
+_EXPECTED = "expected a model_type of transformers"
+_SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+    "max_position_embeddings",
+)
+"""Numbers of config.json that every model of ours needs above 0, where it has them."""
 
 _FILES = (
     CALIBRATION,
@@ -48,25 +63,30 @@ def read_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """
     if not (path / "tokenizer.json").is_file():
         raise InputError(f"{path}: no tokenizer, expected a tokenizer.json")
-    try:
+    with unusable(str(path / "tokenizer.json"), "a tokenizer of the tokenizers library"):
         tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path / 'tokenizer.json'}: {first_line(error)}, expected a readable tokenizer") from error
     return tokenizer
 
 
 def read_config(path: Path) -> PreTrainedConfig:
-    """What `config.json` says. Code that the directory brings is not run. Raises `InputError` if there is none."""
-    try:
+    """What `config.json` says. Raises `InputError` if there is none, or it names code that the directory brings."""
+    if not (path / "config.json").is_file():
+        told = "no config.json there" if path.is_dir() else "no such directory"
+        raise InputError(f"{path}: {told}, expected a Hugging Face checkpoint")
+    with unusable(str(path / "config.json"), "the configuration of a model of transformers"):
+        told = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        if _FOREIGN in told and told.get("model_type") not in CONFIG_MAPPING:
+            raise InputError(f"{path}: brings code of its own ({_FOREIGN}), which is never run; {_EXPECTED}")
         config: PreTrainedConfig = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no readable config.json ({first_line(error)})") from error
+        for name in _SIZES:
+            if not getattr(config, name, 1) > 0:
+                raise ValueError(f"{name} is {getattr(config, name)}, not above 0")
     return config
 
 
 def read_network(path: Path, loader: type[Any], config: PreTrainedConfig, fresh: set[str]) -> PreTrainedModel:
-    """Read fp32 weights; those named `fresh` are initialised, any other missing one is an error."""
-    try:
+    """Read fp32 weights; those named `fresh` are initialised, any other missing one is an error, as is a NaN."""
+    with unusable(str(path), "safetensors weights as config.json says"):
         network, report = loader.from_pretrained(
             path,
             config=config,
@@ -74,10 +94,9 @@ def read_network(path: Path, loader: type[Any], config: PreTrainedConfig, fresh:
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             local_files_only=True,
+            trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{path}: no readable safetensors weights ({first_line(error)})") from error
     mismatched = {name for name, *_ in report["mismatched_keys"]}
     if unread := sorted((set(report["missing_keys"]) - fresh) | mismatched):
         raise InputError(
@@ -85,6 +104,9 @@ def read_network(path: Path, loader: type[Any], config: PreTrainedConfig, fresh:
             f"expected the weights of {type(network).__name__}"
         )
     assert isinstance(network, PreTrainedModel)
+    for name, weights in network.named_parameters():
+        if not torch.isfinite(weights).all():
+            raise InputError(f"{path}: {name} has values that are no numbers, expected finite weights")
     return network
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree as RichTree
 
+from mcts.errors import printable
 from mcts.tree import ROOT, SearchTree
 from regrow import atomic
 from regrow.answer import Answer, verdict_of
@@ -65,10 +66,10 @@ def write_parquet(path: Path, answers: Sequence[Answer], *, with_tree: bool) -> 
 
 def print_text(answer: Answer, *, with_tree: bool) -> None:
     """An answer for people, on standard output."""
-    console = Console(highlight=False)
-    console.print(Text(answer.question, style="bold"))
+    console = Console(highlight=False, markup=False)
+    console.print(Text(printable(answer.question), style="bold"))
     for step in answer.steps or ["no complete solution within the budget"]:
-        console.print(Text(f"  {step}"))
+        console.print(Text(f"  {printable(step)}"))
     score = "none" if answer.score is None else f"{answer.score:.3f}"
     spent = answer.tree.spent
     console.print(f"score {score}, {_VERDICTS[answer.accepted]}")
@@ -83,11 +84,11 @@ def print_text(answer: Answer, *, with_tree: bool) -> None:
 def _drawn(tree: SearchTree) -> RichTree:
     """The tree for a terminal: the chosen path bold, each step with its value and visits."""
     chosen = set(tree.lineage(tree.answer)) if tree.answer > ROOT else set()
-    branches = [RichTree(Text(tree.problem.question, style="bold"))]
+    branches = [RichTree(Text(printable(tree.problem.question), style="bold"))]
     for node, step in enumerate(tree.steps[1:], start=1):
         assert step is not None
         mark = {True: " +", False: " -", None: ""}[verdict_of(int(tree.flags[node]))]
-        label = Text(step.text, style="bold green" if node in chosen else "")
+        label = Text(printable(step.text), style="bold green" if node in chosen else "")
         label.append(f"  value {tree.value[node]:.2f}, visits {tree.visits[node]}{mark}", style="dim")
         branches.append(branches[int(tree.parent[node])].add(label))
     return branches[ROOT]

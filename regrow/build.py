@@ -141,6 +141,10 @@ def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -
         "evaluate.drawn": config.evaluate.drawn,
         "evaluate.samples": config.evaluate.samples,
         "evaluate.seeds": config.evaluate.seeds,
+        "policy.batch_rows": config.policy.batch_rows,
+        "policy.base.validation": config.policy.base.validation,
+        "prm.batch_rows": config.prm.batch_rows,
+        "prm.states_per_problem": config.prm.states_per_problem,
         "scheduler.trees_at_once": config.scheduler.trees_at_once,
         "scheduler.max_depth": config.scheduler.max_depth,
         "scheduler.max_tokens": config.scheduler.max_tokens,
@@ -157,11 +161,10 @@ def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -
 
 
 def _check_amounts(config: Config) -> None:
-    amounts = {
-        "round.count": config.round.count,
-        "round.replay": config.round.replay,
-        "prm.replay": config.prm.replay,
-    }
+    for key, path in (("policy", config.policy.path), ("prm", config.prm.path)):
+        if path is not None and (not path.strip() or "\0" in path):
+            raise InputError(f"config {key}.path={path!r}: expected a folder, or null")
+    amounts = {"round.count": config.round.count, "round.replay": config.round.replay, "prm.replay": config.prm.replay}
     for key, amount in amounts.items():
         if amount < 0:
             raise InputError(f"config {key}={amount}: expected 0 or more")

@@ -17,7 +17,7 @@ from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mcts.errors import InputError
+from mcts.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from regrow.config import Config
@@ -293,7 +293,7 @@ def _help(name: str) -> str:
 
 def _complain(message: str) -> int:
     """Say in one line what cannot be used."""
-    print(f"regrow: {' '.join(message.split())}", file=sys.stderr)
+    print(f"regrow: {one_line(message)}", file=sys.stderr)
     return UNUSABLE
 
 

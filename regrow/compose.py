@@ -19,10 +19,10 @@ from omegaconf.errors import OmegaConfBaseException
 from transformers.utils.logging import disable_progress_bar
 
 from mcts.errors import InputError
+from regrow.complaint import check_flags, complaint
 from regrow.config import Config, register, resolve
 from regrow.sweep import RunFailedError, Sweep
 
-LONGEST_COMPLAINT = 400
 MULTIRUN = frozenset(("-m", "--multirun"))
 _OVERRIDE = re.compile(r"[^-].*=.*|~.*", re.DOTALL)
 NO_OUTPUT = ("hydra.run.dir=.", "hydra.output_subdir=null")
@@ -47,6 +47,7 @@ def run_composed(command: str, overrides: Sequence[str], job: Callable[[Config],
     is_sweep = not MULTIRUN.isdisjoint(overrides)
     if is_sweep and not sweeps:
         raise InputError(f"`regrow {command}` takes no -m, expected a command that leaves a report: train, evaluate")
+    check_flags(overrides)
     register()
     disable_progress_bar()
     flags, settings = _parted(overrides) if is_sweep else ((), tuple(overrides))
@@ -130,10 +131,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException | HydraException) else None
-        lines = [line.strip() for text in (error, reason) if text for line in str(text).splitlines() if line.strip()]
-        kept = [line for line in dict.fromkeys(lines) if not line.startswith(("full_key", "object_type", "See "))]
-        raise InputError(f"config: {' '.join(kept)[:LONGEST_COMPLAINT]}") from error
+        raise InputError(complaint(error)) from error
     except PermissionError as error:
         raise InputError(f"run.dir: {error.filename} is not writable, expected a folder of yours") from error
     except (NotADirectoryError, FileExistsError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -446,7 +447,24 @@ def register() -> None:
 
 
 def resolve(node: DictConfig) -> Config:
-    """The composed configuration as plain objects, every interpolation resolved."""
+    """The composed configuration as plain objects, every interpolation resolved.
+
+    Raises:
+        InputError: A number is none, or so large that nothing can be counted with it.
+    """
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
+    _check_numbers(dataclasses.asdict(config))
     return config
+
+
+def _check_numbers(value: Any, where: str = "") -> None:
+    """Look at every number beneath a setting."""
+    if isinstance(value, dict | list | tuple):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            _check_numbers(part, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, float) and not isfinite(value):
+        raise InputError(f"config {where}={value}: expected a finite number")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"config {where}={value}: expected a number of 64 bits")

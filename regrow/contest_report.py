@@ -13,7 +13,7 @@ from rich.table import Table
 from mcts.budget import Unit
 from regrow import atomic, provenance
 from regrow.manifest import Run
-from regrow.report_page import page, plot, section, table
+from regrow.report_page import page, plot, section, table, text
 from regrow.report_plots import SERIES, Figure, axis_title, colour, layout
 from regrow.standings import Standing
 
@@ -68,7 +68,7 @@ def show(standings: Sequence[Standing], console: Console | None = None) -> None:
     drawn = Table(*columns, box=None, pad_edge=False)
     for one in standings:
         drawn.add_row(*_cells(one))
-    (console or Console(highlight=False, width=140)).print(drawn)
+    (console or Console(highlight=False, markup=False, width=140)).print(drawn)
 
 
 def curve(standings: Sequence[Standing], unit: Unit = Unit.TOKENS) -> Figure:
@@ -118,12 +118,12 @@ def _cells(one: Standing) -> list[str]:
 
 def _html_table(standings: Sequence[Standing]) -> str:
     head = ["budget", "strategy", "chosen by", "tokens", "accuracy", "interval", "seeds", "above", "difference"]
-    return table(head, [_cells(one) for one in standings])
+    return table(head, [map(text, _cells(one)) for one in standings])
 
 
 def _accounts_table(accounts: Sequence[Mapping[str, Any]]) -> str:
     head = list(accounts[0])
     return table(
         [name.replace("_", " ") for name in head],
-        [[f"{value:,}" if isinstance(value, int) else str(value) for value in one.values()] for one in accounts],
+        [[f"{value:,}" if isinstance(value, int) else text(value) for value in one.values()] for one in accounts],
     )

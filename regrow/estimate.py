@@ -80,7 +80,7 @@ def show(parts: list[Part], untold: list[str]) -> None:
         table.add_row(
             part.name, f"{trees:,}", f"{requests:,}", f"{tokens:,}", f"{seconds:,.0f}", f"{disk / 2**20:,.1f} MiB"
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     for line in untold:
         console.print(line)

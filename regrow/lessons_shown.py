@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mcts.errors import printable
 from policy.checkpoint import load_tokenizer
 from policy.examples import from_demonstration
 from policy.losses import Supervised
@@ -36,7 +37,7 @@ def show_lessons(it: Experiment, models: Models) -> None:
     title, text = _of_traces(it, models, rounds[-1].parent) if rounds else _of_demonstrations(it, models.policy)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(title)
-    console.print(text or "  none")
+    console.print(printable(text) or "  none")
 
 
 def _of_traces(it: Experiment, models: Models, folder: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mcts.errors import printable
 from regrow.answer import Answer
 from regrow.answering import Answering
 from regrow.progress import Advance, console, track
@@ -61,7 +62,7 @@ class Picture:
         for answer in self._newest(waiting):
             score = "" if answer.score is None else f"{answer.score:.3f}"
             best = answer.steps[-1] if answer.is_found else ""
-            rows.add_row(Text(answer.question), f"{answer.tokens} tokens", Text(best), score)
+            rows.add_row(Text(printable(answer.question)), f"{answer.tokens} tokens", Text(printable(best)), score)
         return Group(Text(f"{searched} of {self._total} searched, {self._speed}", style="bold"), rows)
 
     def hide(self) -> None:

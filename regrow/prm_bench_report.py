@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from mcts.errors import printable
 from regrow import atomic, provenance
 from regrow.config import Config
 from regrow.manifest import Run
@@ -77,8 +78,8 @@ def show(rows: Sequence[Row], console: Console | None = None) -> None:
                 cells = [_shown(row.figures.get(name)) for name in figures]
                 span = f"{_shown(row.low)} to {_shown(row.high)}" if row.low is not None else ""
                 counts = (f"{row.solutions:,}", f"{row.threshold:.3f}")
-                drawn.add_row(row.file, row.kind, row.values, *counts, *cells, _shown(row.score), span)
-        (console or Console(highlight=False, width=140)).print(drawn)
+                drawn.add_row(row.file, printable(row.kind), row.values, *counts, *cells, _shown(row.score), span)
+        (console or Console(highlight=False, markup=False, width=140)).print(drawn)
 
 
 def _shown(figure: float | None) -> str:

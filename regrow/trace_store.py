@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mcts.errors import InputError
+from mcts.errors import InputError, unusable
 from mcts.labels import StepLabels
 from mcts.tree import SearchTree
 from mcts.types import Outcome, Problem, Spent, Step, StepEnd
 from regrow import atomic
+from regrow.trace_check import check_nodes, check_problems
 from regrow.verified import VerifiedTree
 
 SCHEMA_VERSION = 3
@@ -122,7 +123,7 @@ def iter_trees(folder: Path) -> Iterator[VerifiedTree]:
     """Stream the trees of `folder`, one row group in memory.
 
     Raises:
-        InputError: A file is missing or not parquet, of another schema version, or lacks a column.
+        InputError: A file is missing or not parquet, of another schema version, lacks a column, or holds no trees.
     """
     with (
         _open(folder / PROBLEMS_FILE, PROBLEMS_SCHEMA) as problems,
@@ -134,7 +135,17 @@ def iter_trees(folder: Path) -> Iterator[VerifiedTree]:
                 f"as in {PROBLEMS_FILE}"
             )
         for group in range(problems.num_row_groups):
-            yield from _read_group(problems.read_row_group(group), nodes.read_row_group(group), folder)
+            yield from _read_group(*_group(folder, problems, nodes, group), folder)
+
+
+def _group(folder: Path, problems: pq.ParquetFile, nodes: pq.ParquetFile, group: int) -> tuple[pa.Table, pa.Table]:
+    """A row group of both files, whose rows are trees."""
+    tables = []
+    for name, file in ((PROBLEMS_FILE, problems), (NODES_FILE, nodes)):
+        with unusable(str(folder / name), "the rows of a trace store"):
+            tables.append(file.read_row_group(group))
+    check_problems(folder / PROBLEMS_FILE, tables[0])
+    return tables[0], tables[1]
 
 
 def _write_group(writer: pq.ParquetWriter, columns: dict[str, Any], schema: pa.Schema) -> None:
@@ -189,7 +200,7 @@ def _open(path: Path, expected: pa.Schema) -> pq.ParquetFile:
         raise InputError(f"{path} is missing, expected a trace store ({PROBLEMS_FILE} and {NODES_FILE})")
     try:
         opened = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is not a readable parquet file, expected a trace store") from error
     try:
         _check(path, opened.schema_arrow, expected)
@@ -216,6 +227,7 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
     sizes = problems.column("nodes").to_numpy()
     if not np.array_equal(nodes.column("tree").to_numpy(), np.repeat(problems.column("tree").to_numpy(), sizes)):
         raise InputError(f"{folder / NODES_FILE}: rows do not follow {PROBLEMS_FILE}, expected the trees in its order")
+    check_nodes(folder / NODES_FILE, nodes, sizes)
     arrays = {name: nodes.column(name).to_numpy() for name in _TREE_ARRAYS + _LABEL_ARRAYS}
     steps = _steps(nodes)
     outcomes = nodes.column("outcome").to_pylist()

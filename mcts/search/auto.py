@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Simulation
+from mcts.search.bounds import check_bounds
 from mcts.search.rollout_branching import RolloutBranching
 from mcts.tree import Flag
 
@@ -80,6 +81,7 @@ class Auto:
     name: str = "auto"
 
     def __post_init__(self) -> None:
+        check_bounds(self, counts=("first",))
         shares = (self.certain, self.agreement, self.sure, self.spread, self.split, self.doubt)
         if self.first < 1 or not all(0.0 <= share <= 1.0 for share in shares):
             raise ValueError(f"expected first of 1 or more, and thresholds from 0 to 1, got {self}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, Simulation
+from mcts.search.bounds import check_bounds
 from mcts.search.search import assess
 from mcts.types import Proposal, Until
 
@@ -20,6 +21,9 @@ class BestOfN:
     width: int = 1
     temperature: float = 1.0
     name: str = "best_of_n"
+
+    def __post_init__(self) -> None:
+        check_bounds(self, counts=("width",), amounts=("temperature",))
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Draw, keep, score."""

@@ -23,6 +23,7 @@ from mcts.requests import (
     Value,
     Widen,
 )
+from mcts.search.bounds import check_bounds
 from mcts.tree import NO_NODE
 from mcts.types import Proposal, Role, Step, Until
 from mcts.widening import ADAPTIVE, Widening
@@ -81,6 +82,7 @@ class EtaMcts:
     name: str = "eta_mcts"
 
     def __post_init__(self) -> None:
+        check_bounds(self, amounts=("exploration", "log_factor", "rollout_temperature", "temperature"))
         betas = (self.beta_value, self.beta_prm, self.beta_orm)
         if min(betas) < 0 or self.rollouts < 0 or (self.end_depth is not None and self.end_depth < 1):
             raise ValueError(f"{self}: expected betas and rollouts of 0 or more, and an end_depth of 1 or more")

@@ -25,6 +25,7 @@ from mcts.requests import (
     Value,
     Widen,
 )
+from mcts.search.bounds import check_bounds
 from mcts.tree import NO_NODE
 from mcts.types import Proposal, Step, StepEnd, Until
 from mcts.widening import FIXED, Widening
@@ -85,6 +86,12 @@ class MctsStar:
     name: str = "mcts_star"
 
     def __post_init__(self) -> None:
+        check_bounds(
+            self,
+            counts=("width", "rollout_width"),
+            amounts=("exploration", "log_factor", "rollout_steps", "temperature"),
+            shares=("rollout_weight",),
+        )
         for name, chosen, known in (("mode", self.mode, Mode), ("rollout", self.rollout, Rollout)):
             if chosen not in list(known):
                 raise ValueError(f"{name}={chosen}, expected one of {', '.join(known)}")

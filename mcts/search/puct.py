@@ -7,6 +7,7 @@ from math import isnan
 
 from mcts.forest import Forest, Tree
 from mcts.requests import BackupMean, Check, Draw, Expand, Grow, Release, SelectPuct, Simulation, Value, Widen
+from mcts.search.bounds import check_bounds
 from mcts.tree import NO_NODE
 from mcts.types import Proposal, Until
 from mcts.widening import FIXED, Widening
@@ -37,6 +38,7 @@ class Puct:
     name: str = "puct"
 
     def __post_init__(self) -> None:
+        check_bounds(self, amounts=("c_init", "c_base", "temperature"))
         if self.width < 1 or not 1 <= self.in_flight <= 255:
             raise ValueError(f"expected width of 1 or more and in_flight of 1 to 255, got {self}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, SelectPrefix, Simulation
+from mcts.search.bounds import check_bounds
 from mcts.search.search import assess
 from mcts.types import Proposal, Until
 
@@ -35,6 +36,11 @@ class RolloutBranching:
     root_share: float = 0.5
     temperature: float = 1.0
     name: str = "rollout_branching"
+
+    def __post_init__(self) -> None:
+        check_bounds(
+            self, counts=("width", "opening"), amounts=("strength", "temperature"), shares=("doubt", "root_share")
+        )
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Choose a prefix; draw a solution at the root, a step elsewhere; credit what is new from where it began."""

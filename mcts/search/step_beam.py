@@ -9,6 +9,7 @@ from typing import Any
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, Request, Simulation, Value
+from mcts.search.bounds import check_bounds
 from mcts.search.search import assess
 from mcts.types import Proposal, Step, StepEnd, Until
 
@@ -35,6 +36,7 @@ class StepBeam:
     name: str = "step_beam"
 
     def __post_init__(self) -> None:
+        check_bounds(self, amounts=("temperature",))
         if self.beams < 1 or self.width < 1 or self.lookahead < 0:
             raise ValueError(f"expected beams and width of 1 or more and lookahead of 0 or more, got {self}")
 

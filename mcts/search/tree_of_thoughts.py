@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mcts.forest import Forest, Tree
 from mcts.requests import Draw, Grow, Simulation
+from mcts.search.bounds import check_bounds
 from mcts.search.search import assess
 from mcts.types import Proposal, Until
 
@@ -31,6 +32,7 @@ class TreeOfThoughtsDfs:
     name: str = "tot_dfs"
 
     def __post_init__(self) -> None:
+        check_bounds(self, amounts=("temperature",))
         if self.width < 1 or self.kept < 1:
             raise ValueError(f"expected width and kept of 1 or more, got {self}")
 

@@ -61,6 +61,6 @@ def show(result: Mapping[str, Any]) -> None:
     total = {ASKED: result[ASKED], KEPT: result[KEPT], **result["dropped"]}
     for way, counts in (*result["ways"].items(), ("together", total)):
         table.add_row(way, *(str(counts.get(column, 0)) for column in (ASKED, KEPT, *reasons)))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(f"{result['tokens_generated']:,} tokens generated")

@@ -10,10 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from mcts.errors import one_line
+
 KINDS = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
 """Types of error; other refusals are `invalid_request_error`, and failures `server_error`."""
 
-LONGEST_MESSAGE = 500
+EXPECTED = {400: "a body of JSON", 404: "a page beneath /v1", 405: "a method that the page has"}
+"""What the framework's own refusals leave out."""
 
 
 class ApiError(HTTPException):
@@ -39,7 +42,7 @@ class ApiError(HTTPException):
 
     def body(self) -> dict[str, Any]:
         """The reply's body."""
-        message = self.detail[:LONGEST_MESSAGE]
+        message = one_line(self.detail)
         kind = KINDS.get(self.status_code, "server_error" if self.status_code >= 500 else "invalid_request_error")
         return {"error": {"message": message, "type": kind, "param": self.param, "code": self.code}}
 
@@ -66,7 +69,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         if not isinstance(error, ApiError):
-            error = ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+            expected = EXPECTED.get(error.status_code, "another request")
+            told = f"{request.method} {request.url.path}: {error.detail}, expected {expected}"
+            error = ApiError(error.status_code, told)
         return error.response()
 
     @app.exception_handler(Exception)

@@ -82,6 +82,10 @@ class Prompts:
         """
         try:
             question.encode()
+        except UnicodeEncodeError as error:
+            told = "the question has half of a character, expected whole ones"
+            raise bad_request(told, code="unreadable_question") from error
+        try:
             problem = dataclasses.replace(
                 problem_of(self.task, question), before=tuple(before) if self.form.chat else ()
             )

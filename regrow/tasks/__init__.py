@@ -39,7 +39,7 @@ def make_task(name: str, **options: object) -> Task:
     try:
         return factory(**options)
     except TypeError as error:
-        raise ValueError(f"task {name}: an option has the wrong type, {options}: {error}") from error
+        raise ValueError(f"task {name}: {error}, expected options of other types than {options}") from error
 
 
 def options_of(name: str) -> tuple[str, ...]:

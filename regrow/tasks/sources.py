@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mcts.errors import InputError, first_line
+from mcts.errors import InputError, first_line, unusable
+from policy.rows import why_not
 
 _LINES = (".jsonl", ".json", ".ndjson")
 _NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?::(?P<subset>[\w.-]+))?(?::(?P<split>[\w.\[\]%:-]+))?")
@@ -32,6 +33,8 @@ def rows(source: str) -> Iterator[Row]:
     Raises:
         InputError: It cannot be read, or a row is no object; names the place.
     """
+    if not source.strip() or "\0" in source:
+        raise InputError(f"problems={source!r}: names nothing, {_EXPECTED}")
     path = Path(source)
     if path.suffix in _LINES:
         return _lines(path)
@@ -60,9 +63,8 @@ def _lines(path: Path) -> Iterator[Row]:
 def _object(line: str, where: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        told = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise InputError(f"{where}: not JSON ({told}), expected one object a line") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({why_not(error)}), expected one object a line") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: a JSON {type(row).__name__}, expected an object")
     return row
@@ -84,9 +86,7 @@ def _data_set(source: str, name: str, subset: str | None, split: str) -> Iterato
     import datasets
 
     datasets.disable_progress_bars()
-    try:
+    with unusable(f"problems={source}: cannot be loaded", _EXPECTED.removeprefix("expected ")):
         found = datasets.load_dataset(name, subset, split=split, streaming=True)
         for number, fields in enumerate(found, start=1):
             yield Row(f"{source}: row {number}", fields)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"problems={source}: cannot be loaded ({first_line(error)}), {_EXPECTED}") from error

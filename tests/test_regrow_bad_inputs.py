@@ -1,0 +1,86 @@
+"""What cannot be used gets one clear line: a few of the thousand of each kind, and all that once did not."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from bad_input import COUNTS, BadCommand, corpus, faults, made, scratch, unclear_line
+
+from regrow.cli import UNUSABLE
+
+EACH = 4
+"""Of each kind, drawn anew with the seed."""
+
+SEED = 11
+PATIENCE_S = 60.0
+"""Other tests run beside this one."""
+
+MENDED = {
+    "config": ("search.width=nan", "policy.train.learning_rate=inf"),
+    "words": (
+        "'--config-name=absent'", "'--config-dir=absent'", "'--nonsense'", "'search='", "'seed=0x'", "round.cuont",
+        "policy.train.lr",
+    ),
+    "checkpoint": (
+        "prm.path=''", "prm config vocab_size='many'", "policy config max_position_embeddings=-1",
+        "policy config num_key_value_heads=0", "policy model.norm.weight nan", "prm model.norm.weight one nan",
+        "prm config num_hidden_layers=-1", "prm config hidden_size=0",
+        "policy tokenizer pre_tokenizer={'type': 'Knife'}",
+        "prm tokenizer.json deep", "policy tokenizer.json null", "prm config.json null", "adapter of other weights",
+        "prm index of weights elsewhere", "prm config rope_parameters={'rope_type': 'spiral'}", "prm.path=absent",
+    ),
+    "traces": (
+        "export: end=None in nodes.parquet", "view: parent=1 in nodes.parquet", "export: text=None in nodes.parquet",
+        "stepwise: outcome= in nodes.parquet", "export: seed=None in problems.parquet",
+        "view: nodes=0 in problems.parquet",
+    ),
+    "problems": ("generate: a long number .json", "search: a long number"),
+    "http": ("chat/completions: deep", "completions: prompt='2 3 -> \\ud800'"),
+}  # fmt: skip
+"""Inputs that ended in a traceback, a hang or an unclear line when they were first tried: ends of names, by kind."""
+
+
+def chosen():
+    """The inputs of this test."""
+    for kind in COUNTS:
+        all_of_it = list(made(kind))
+        ends = MENDED.get(kind, ())
+        mended = [one for one in all_of_it if one.name.partition("/")[2].endswith(ends)] if ends else []
+        assert len(mended) >= len(ends), f"a name of {kind} is no longer made"
+        drawn = Random(f"{SEED} {kind}").sample(all_of_it, EACH)
+        yield from {one.name: one for one in [*mended, *drawn]}.values()
+
+
+def test_whatever_cannot_be_used_gets_one_clear_line(tmp_path):
+    assert {one.name: fault for one, fault in faults(list(chosen()), tmp_path, PATIENCE_S) if fault} == {}
+
+
+def test_there_are_a_thousand_and_each_is_another():
+    assert len({one.name for one in corpus()}) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("regrow: seed=x: expected a number\n", ""),
+        ("regrow: 1/2\nregrow: seed: expected\n", "not one line"),
+        ("Traceback\nregrow: seed: expected a number\n", "not one line"),
+        ("regrow: that is wrong, expected another\n", "names none"),
+        ("regrow: seed=x is wrong\n", "does not say"),
+        (f"regrow: seed: expected {'x' * 500}\n", "characters"),
+        ("seed: expected a number\n", "not one line"),
+        ("", "not one line"),
+    ],
+)
+def test_a_line_is_judged(said, fault):
+    assert fault in unclear_line(said, ["seed"])
+    assert bool(fault) == bool(unclear_line(said, ["seed"]))
+
+
+def test_what_writes_elsewhere_or_goes_well_has_a_fault(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with scratch(tmp_path):
+        assert "ended with 0" in BadCommand("x", ["search", "--help"], ["x"]).fault(folder)
+        monkeypatch.setattr("bad_input.main", lambda words: Path("outside").write_text("x") and UNUSABLE)
+        assert BadCommand("x", [], ["x"]).fault(folder) == f"wrote open {folder / 'outside'}"
