@@ -78,7 +78,7 @@ def opened_badly(tree):
 
 @pytest.mark.parametrize("look", [unsafe, opened_badly])
 def test_no_source_reads_pickles_runs_text_or_trusts_a_checkpoint(look):
-    found = {path.name: list(look(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
+    found = {str(path): list(look(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
     assert len(found) > 200
     assert {name: told for name, told in found.items() if told} == {}
 
@@ -178,7 +178,7 @@ def test_no_name_of_a_strategy_or_run_is_markup_in_a_page(tmp_path):
 def test_what_a_model_says_does_nothing_to_a_terminal(capsys):
     evil = "\x1b]0;owned\x07\x1b[2J[/bold][link=file:///etc]\ud800\r9"
     assert "\x1b" not in printable(evil)
-    assert printable("2 + 3 = 5\n→ é") == "2 + 3 = 5\n→ é"
+    assert printable("2 + 3 = 5\n\t→ é\u3000数") == "2 + 3 = 5\n\t→ é\u3000数"
     assert one_line("a\nb\x1b") == "a b\\x1b"
     assert len(one_line("x" * 10_000)) < 500
 
