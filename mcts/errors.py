@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unicodedata import category
 
 LONGEST_LINE = 480
 """Characters of a line that says what is wrong."""
@@ -30,8 +31,12 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text with its controls, and the halves of characters, spelt as Python does; lines stay lines."""
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    """A text with its controls, and the halves of characters, spelt as Python does; lines and spaces stay."""
+    return "".join(one if _is_harmless(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _is_harmless(one: str) -> bool:
+    return one.isprintable() or one in "\n\t" or category(one) == "Zs"
 
 
 @contextmanager

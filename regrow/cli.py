@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
 DONE, FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 _OVERRIDE = re.compile(r"\+{0,2}[A-Za-z_][\w./@:-]*=.*|~[\w./@:-]+(=.*)?", re.DOTALL)
-_FLAGS_WITH_VALUE = ("--cfg", "-c", "--info", "-i", "--package", "-p", "--config-dir", "-cd", "--config-name", "-cn")
+_FLAGS_WITH_VALUE = (
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "--package",
+    "-p",
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--experimental-rerun",
+)
 _QUIET = {
     "DO_NOT_TRACK": "1",  # vLLM and huggingface_hub
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, through which transformers and TRL report, too

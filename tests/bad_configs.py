@@ -13,7 +13,7 @@ from regrow.compose import composed, preset_names
 RUN = f"run.dir={HERE}/run"
 
 COMMANDS = {
-    "export": ("export", f"traces={HERE}/absent"),
+    "export": ("export", f"traces={HERE}/absent", "format=sft", f"out={HERE}/run/out"),
     "view": ("view", f"traces={HERE}/absent", f"out={HERE}/run/page.html"),
     "serve": ("serve", "port=0"),
     "generate": ("generate", "count=2"),
@@ -194,7 +194,7 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
 
 WRONG = {
     "int": ["abc", "[1]", "nan", "1" + "0" * 30, "1.5"],
-    "float": ["abc", "[1]", "nan", "1" + "0" * 30, "inf", "-inf"],
+    "float": ["abc", "[1]", "nan", "inf", "-inf"],
     "bool": ["maybe", "null", "[true]"],
     "list": ["abc", "1"],
     "tuple": ["abc", "1"],

@@ -26,6 +26,7 @@ from regrow.tasks.task import GradedProblem, Split
 
 WORDS = ("a", "b", "c", "say", "new")
 OTHER = {"a": "b", "b": "c", "c": "a"}
+TRACES = ("problems.parquet", "nodes.parquet")
 VERIFIED = {"gold", "correct", "outcome", "answer", "remaining", "hard", "progress", "soft"}
 """Columns that the verifier fills."""
 
@@ -139,7 +140,7 @@ def problem_file(folder, is_garbage):
 def searched(folder, *stages):
     """The trace stores of a run's stages, to the last bit, without what the verifier added."""
     found = {}
-    for path in sorted(path for stage in stages for path in (folder / stage).rglob("*.parquet")):
+    for path in sorted(path for stage in stages for name in TRACES for path in (folder / stage).rglob(name)):
         table = pq.read_table(path)
         kept = [name for name in table.column_names if name not in VERIFIED]
         found[str(path.relative_to(folder))] = repr(table.select(kept).to_pydict())

@@ -21,7 +21,7 @@ def test_an_unknown_option_is_refused_with_the_names_of_those_that_exist():
 
 
 def test_an_option_of_the_wrong_type_is_refused():
-    with pytest.raises(ValueError, match="task countdown: expected options of other types"):
+    with pytest.raises(ValueError, match=r"task countdown: .*, expected options of other types"):
         make_task("countdown", numbers=5)
 
 
