@@ -1,8 +1,10 @@
 """Sweeps: folders named by overrides, runs that fail alone, and what a second start does."""
 
 import csv
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,15 +17,24 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ValueType
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_run import TINY
 
 from mcts.errors import InputError
 from regrow.cli import FAILED, INTERRUPTED, UNUSABLE, main
 from regrow.outcome import Status, read_outcome, run_folders
 from regrow.sweep import LONGEST_NAME, figure_of, run_folder
 
-FIXED = [one for one in TINY if not one.startswith(("evaluate.samples", "task."))]
-NUMBERS = "task.options.numbers=[2,3]"
+PATIENCE = 300
+"""Seconds."""
+VOTES = [
+    "task=file",
+    "policy=recorded",
+    "prm=recorded",
+    "policy.recorded.path=samples.jsonl",
+    "strategies=[self_consistency]",
+    "evaluate.unit=simulations",
+    "budgets=[3]",
+    "run.dir=votes",
+]
 WORDS = st.lists(
     st.tuples(st.sampled_from(["seed", "search.c", "+a.b", "policy.path", "x"]), st.text(max_size=60)).map("=".join),
     max_size=6,
@@ -57,53 +68,69 @@ def test_a_folder_says_what_was_set(overrides, name):
     assert run_folder(overrides) == name
 
 
-def test_runs_fail_alone_and_a_second_start_does_only_what_is_missing(tmp_path, cache, capfd):
-    run = [f"run.dir={tmp_path / 'x'}", f"cache={cache}"]
-    sweep = ["evaluate", "-m", "evaluate.samples=2,0,3", "seed=1", *run, *FIXED, NUMBERS]
-    killer = threading.Thread(target=kill, args=(tmp_path / "x-sweep", "evaluate.samples-3*"), daemon=True)
+@pytest.fixture
+def votes(tmp_path, monkeypatch):
+    """A folder with problems, solutions to vote among, and problems that nobody writes: who reads those waits."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": str(i), "problem": f"What is {i}+1?", "answer": str(i + 1)} for i in range(4)]
+    samples = [
+        {"id": str(i), "completions": [f"The answer is \\boxed{{{i + right}}}" for right in (1, 1, i)]}
+        for i in range(4)
+    ]
+    for name, lines in (("fine", rows), ("samples", samples)):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.mkfifo("waits.jsonl")
+
+
+def test_runs_fail_alone_and_a_second_start_does_only_what_is_missing(votes, capfd):
+    sweep = ["evaluate", "-m", *VOTES, "problems=waits.jsonl,absent.jsonl,fine.jsonl"]
+    killer = threading.Thread(target=kill, args=("problems-waits*",), daemon=True)
     killer.start()
     assert main(sweep) == FAILED
     killer.join(timeout=60)
-    fine, broken, killed = (only(tmp_path / "x-sweep", f"evaluate.samples-{samples}*") for samples in (2, 0, 3))
-    outcomes = [read_outcome(folder) for folder in (fine, broken, killed)]
-    assert [one.status for one in outcomes] == [Status.FINISHED, Status.FAILED, Status.FAILED]
-    assert "evaluate.samples=0: expected at least 1" in outcomes[1].why
-    assert outcomes[2].why == "killed by SIGKILL"
+    killed, broken, fine = (only(f"problems-{name}.jsonl*") for name in ("waits", "absent", "fine"))
+    outcomes = [read_outcome(folder) for folder in (killed, broken, fine)]
+    assert [one.status for one in outcomes] == [Status.FAILED, Status.FAILED, Status.FINISHED]
+    assert outcomes[0].why == "killed by SIGKILL"
+    assert outcomes[1].why.startswith("problems=absent.jsonl: cannot be read")
     said = capfd.readouterr().err.strip()
     assert said.count("\n") == 0
     assert said.startswith("regrow: 2 of 3 runs failed: ")
-    assert "alone: regrow evaluate evaluate.samples=0 seed=1" in said
+    assert "alone: regrow evaluate problems=absent.jsonl task=file policy=recorded prm=recorded" in said
 
-    before = (fine / "report.json").stat().st_mtime_ns, (fine / "run.log").stat().st_mtime_ns
+    before = [(fine / name).stat().st_mtime_ns for name in ("report.json", "run.log")]
+    Path("waits.jsonl").unlink()
+    shutil.copy("fine.jsonl", "waits.jsonl")
     assert main(sweep) == FAILED
-    assert ((fine / "report.json").stat().st_mtime_ns, (fine / "run.log").stat().st_mtime_ns) == before
+    assert [(fine / name).stat().st_mtime_ns for name in ("report.json", "run.log")] == before
     assert read_outcome(killed).status is Status.FINISHED
     said = capfd.readouterr()
     assert f"{fine}: was finished" in said.out
     assert said.err.startswith("regrow: 1 of 3 runs failed: ")
 
-    assert main(["table", str(tmp_path), f"out={tmp_path / 'table.csv'}"]) == 0
-    rows = {row["evaluate.samples"]: row for row in csv.DictReader((tmp_path / "table.csv").open())}
-    assert {samples: row["status"] for samples, row in rows.items()} == {
-        "2": "finished",
-        "0": "failed",
-        "3": "finished",
+    assert main(["table", "votes-sweep", "out=table.csv"]) == 0
+    rows = {row["problems"]: row for row in csv.DictReader(Path("table.csv").read_text().splitlines())}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "absent.jsonl": "failed",
+        "fine.jsonl": "finished",
+        "waits.jsonl": "finished",
     }
-    assert float(rows["3"]["search"]) == figure_of(read_outcome(killed), "search")
-    assert "seed" not in rows["2"]
+    assert float(rows["fine.jsonl"]["self_consistency@3"]) == 1.0
+    assert figure_of(read_outcome(fine), "self_consistency@3") == 1.0
+    assert "task" not in rows["fine.jsonl"]
 
 
-def test_ctrl_c_stops_the_whole_sweep_and_leaves_no_process(tmp_path, cache):
-    sweep = ["evaluate", "-m", "evaluate.samples=2,3", f"run.dir={tmp_path / 'x'}", f"cache={cache}", *FIXED, NUMBERS]
+def test_ctrl_c_stops_the_whole_sweep_and_leaves_no_process(votes):
+    sweep = ["evaluate", "-m", *VOTES, "problems=waits.jsonl,fine.jsonl"]
     process = subprocess.Popen([sys.executable, "-m", "regrow.cli", *sweep], stderr=subprocess.PIPE, text=True)
-    began = holder(tmp_path / "x-sweep", "evaluate.samples-2*")
+    began = holder("problems-waits*")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == INTERRUPTED
     assert "To go on: regrow evaluate -m" in said
     with pytest.raises(ProcessLookupError):
         os.kill(began, 0)
-    (first,) = run_folders(tmp_path / "x-sweep")
+    (first,) = run_folders(Path("votes-sweep"))
     assert read_outcome(first).status is Status.UNFINISHED
 
 
@@ -125,21 +152,21 @@ def test_a_figure_that_a_run_does_not_have_is_named(tmp_path):
         figure_of(read_outcome(tmp_path), "luck")
 
 
-def holder(sweep: Path, pattern: str) -> int:
+def holder(pattern: str) -> int:
     """The process that holds a run's folder, as soon as there is one."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        for lock in sweep.glob(f"{pattern}/.lock"):
+        for lock in Path("votes-sweep").glob(f"{pattern}/.lock"):
             if (process := lock.read_text().strip()) and (lock.parent / "manifest.json").exists():
                 return int(process)
         time.sleep(0.01)
     raise TimeoutError(pattern)
 
 
-def kill(sweep: Path, pattern: str) -> None:
-    os.kill(holder(sweep, pattern), signal.SIGKILL)
+def kill(pattern: str) -> None:
+    os.kill(holder(pattern), signal.SIGKILL)
 
 
-def only(sweep: Path, pattern: str) -> Path:
-    (found,) = sweep.glob(pattern)
+def only(pattern: str) -> Path:
+    (found,) = Path("votes-sweep").glob(pattern)
     return found

@@ -66,7 +66,9 @@ def runs(tmp_path):
 
 def tabulated(runs, tmp_path, *words):
     assert main(["table", *(words or [str(runs)]), f"out={tmp_path / 'table.csv'}"]) == 0
-    return {row["run"].rpartition("/")[2]: row for row in csv.DictReader((tmp_path / "table.csv").open())}
+    return {
+        row["run"].rpartition("/")[2]: row for row in csv.DictReader((tmp_path / "table.csv").read_text().splitlines())
+    }
 
 
 def test_a_row_has_the_overrides_that_differ_the_last_rounds_figures_and_what_became_of_the_run(runs, tmp_path):
