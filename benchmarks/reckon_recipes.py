@@ -21,8 +21,8 @@ from regrow.config import Config
 from regrow.provenance import commit
 
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
-SCORED = 2.0
-"""Tokens that the PRM reads for one that the policy writes: it reads solutions whole."""
+SCORED = 2.9
+"""Tokens that the PRM reads for one that the policy writes, as `bench_scale.py`'s searches have it."""
 CONTEXT = 0.5
 """Share of a solution that stands, on average, while it is written."""
 
@@ -89,8 +89,8 @@ def memory(recipe: Recipe, device: Device) -> list[str]:
     ]
 
 
-def hours(recipe: Recipe, device: Device, devices: int) -> list[str]:
-    """A row: the hours of the whole run, by what they go into."""
+def minutes(recipe: Recipe, device: Device, devices: int) -> list[str]:
+    """A row: the minutes of the whole run, by what they go into."""
     config = recipe.config
     policy, prm = Speed(recipe.policy, device), Speed(recipe.prm, device)
     rounds, problems = config.round.count, config.round.problems
@@ -118,7 +118,7 @@ def hours(recipe: Recipe, device: Device, devices: int) -> list[str]:
         " ".join((f"`{recipe.name}`", *(f"`{one}`" for one in recipe.more))),
         f"{devices} x {device.name}",
         f"{policy.tokens_per_second(running, context):,.0f}",
-        *(f"{each / 3600:.1f}" for each in (*parts, sum(parts))),
+        *(f"{each / 60:,.0f}" for each in (*parts, sum(parts))),
     ]
 
 
@@ -138,7 +138,7 @@ def main() -> None:
     heads = ["recipe", "device", "policy engine", "PRM engine", "training the policy", "training the PRM", "fits"]
     sizes = table(heads, [memory(*plan) for plan in PLANS])
     heads = ["recipe", "devices", "tokens a second, an engine", "search", "evaluation", "policy", "PRM", "together"]
-    times = table(heads, [hours(*plan) for plan in fitting()])
+    times = table(heads, [minutes(*plan) for plan in fitting()])
     print(sizes, times, sep="\n\n")
     if parser.parse_args().write:
         facts = f"Commit {commit()}; `python benchmarks/reckon_recipes.py --write`."
