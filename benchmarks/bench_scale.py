@@ -45,10 +45,10 @@ from regrow.trace_store import write_trees
 from regrow.verified import VerifiedTree
 
 SLOTS = 256
-TREES = 384
-"""At once, for each engine: half as many again as it has slots, as some wait for the PRM."""
-MEASURED = 256
-"""Trees of each measurement at least, after as many as are searched at once."""
+TREES = 320
+"""At once, for each engine: a quarter more than it has slots, as some wait for the PRM."""
+MEASURED = 128
+"""Trees of each measurement, after as many as an engine has at once."""
 SAID = World(prompt=150, step=30, steps=8)
 PRM_SHARE = 0.5
 """GPUs for the PRM, of 1.5 B, for each policy engine: enough that it never waits."""
@@ -98,7 +98,7 @@ def searched(setting: Setting, tokens: int, front_end: tuple[float, float]) -> d
     with tempfile.TemporaryFile() as stream:
         scheduler = Scheduler(policy, scorer, trees_at_once=at_once, journal=Journal(stream), **LIMITS)
         trees = scheduler.run(queries(tokens))
-        for _ in islice(trees, max(at_once // 16, TREES)):
+        for _ in islice(trees, TREES):
             pass
         start = clock.now_s, clock.python_s, policy.tokens_generated, stream.tell(), scorer.tokens_read
         kept = list(islice(trees, MEASURED))
@@ -162,7 +162,7 @@ def main() -> None:
 
     measured("7 B", 1, BARE)  # kernels are compiled
     bare, one = ({name: measured(name, 1, cost) for name in SPEEDS} for cost in (BARE, front_end))
-    alone = [bare["7 B"], *(measured("7 B", engines, BARE) for engines in (8, 64))]
+    alone = [bare["7 B"], *(measured("7 B", engines, BARE) for engines in (8, 16))]
     alone += [one["7 B"], measured("7 B", 8, front_end)]
     trees = one["7 B"]["trees"]
     sizes = stored(trees)
