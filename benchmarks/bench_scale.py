@@ -112,7 +112,6 @@ def searched(setting: Setting, tokens: int, front_end: tuple[float, float]) -> d
         "gpus": engines * setting.policy.devices,
         "tokens per second": generated / seconds,
         "python share": python / seconds,
-        "trees per second": len(kept) / seconds,
         "journal bytes a token": journal / generated,
         "read a token": read / generated,
         "steps a tree": sum(len(tree.parent) for tree in kept) / len(kept),
@@ -166,10 +165,11 @@ def main() -> None:
     alone += [one["7 B"], measured("7 B", 8, front_end)]
     trees = one["7 B"]["trees"]
     sizes = stored(trees)
-    replay = Replay(tuple(trees[:64]), settings.workers, one["7 B"]["trees per second"], ROOM)
+    rate = one["7 B"]["tokens per second"] / settings.tokens
+    replay = Replay(tuple(trees[:64]), settings.workers, rate, ROOM)
     asked = list(islice(queries(settings.tokens), settings.workers * (2 * ROOM + 200)))
-    tree_s, rate = cost_s(CONTROLLERS[settings.controller], asked, replay)
-    controller = {"controller": settings.controller, "s a tree": tree_s, "trees per second": rate}
+    tree_s, reached = cost_s(CONTROLLERS[settings.controller], asked, replay)
+    controller = {"controller": settings.controller, "s a tree": tree_s, "trees per second": reached}
     figures = {
         "front end": front_end,
         "tokens": settings.tokens,

@@ -76,7 +76,7 @@ def _workers(figures: dict[str, Any]) -> str:
             name,
             str(row["gpus"]),
             f"{row['tokens per second']:,.0f}",
-            f"{row['trees per second']:.1f}",
+            f"{row['tokens per second'] / figures['tokens']:.1f}",
             f"{row['scheduler share']:.1%}",
             f"{row['python share']:.1%}",
         ]
@@ -121,7 +121,8 @@ def _scale(figures: dict[str, Any]) -> str:
 
 def _row(figures: dict[str, Any], row: dict[str, Any], engines: float) -> list[str]:
     stored = figures["stored"]
-    tokens, trees = engines * row["tokens per second"], engines * row["trees per second"]
+    tokens = engines * row["tokens per second"]
+    trees = tokens / figures["tokens"]
     taken = trees * (stored["query bytes"] + stored["packed bytes"])
     written = tokens * row["journal bytes a token"] + trees * stored["trace bytes"]
     uses = {
