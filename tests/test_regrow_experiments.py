@@ -13,6 +13,8 @@ from regrow.manifest import open_run
 from regrow.trace_store import read_trees
 
 EXPERIMENTS = sorted(path.name.removesuffix(".yaml") for path in files("conf").joinpath("experiment").iterdir())
+DATA_SETS = {"gsm8k_1.5b": {"train": 7473, "test": 1319}, "math_7b": {"train": 7500, "test": 500}}
+"""Experiment -> problems of its splits, as published."""
 SMALL = [
     "task.options.operations=[2]",
     "policy.base.size.hidden=48",
@@ -44,9 +46,17 @@ def test_an_experiment_composes_and_can_be_set_up(name, tmp_path):
     def job(config):
         assert config.run.name == name
         with open_run(tmp_path / "run", "train", {}) as run:
-            Experiment(config, run)
+            Experiment(config, run).fresh(config.round.count)
 
-    run_composed("train", [f"experiment={name}", *NO_OUTPUT], job)
+    run_composed("train", [f"experiment={name}", *stand_ins(name, tmp_path), *NO_OUTPUT], job)
+
+
+def stand_ins(name, folder):
+    """Files in place of the data sets that a recipe names, with as many problems."""
+    for split, count in DATA_SETS.get(name, {}).items():
+        rows = (json.dumps({"question": f"What is {split} {n}?", "answer": str(n)}) for n in range(count))
+        (folder / f"{split}.jsonl").write_text("\n".join(rows))
+    return [f"task.options.{split}={folder / split}.jsonl" for split in DATA_SETS.get(name, {})]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
