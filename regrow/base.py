@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,9 +180,20 @@ def _cached(
     target = Path(config.cache or Path.home() / ".cache/regrow") / f"{config.task.name}-{kind}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.directory(target) as folder:
-            make(folder)
+        with _alone(target):
+            if not target.exists():
+                atomic.sweep(target.parent, target.name)
+                with atomic.directory(target) as folder:
+                    make(folder)
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait until no other process makes `target`."""
+    with target.with_name(f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _sources(makers: Sequence[str]) -> Sequence[str]:

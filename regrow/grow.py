@@ -52,6 +52,7 @@ def grow(
             max_depth=limits.max_depth,
             max_tokens=limits.max_tokens,
             trees_at_once=limits.trees_at_once,
+            silence_s=limits.silence_s,
             journal=Journal(stream),
         )
         for tree in scheduler.run(queries):

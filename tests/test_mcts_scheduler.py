@@ -1,3 +1,5 @@
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -6,7 +8,7 @@ from math import nan
 
 import numpy as np
 import pytest
-from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree
+from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree, step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +20,9 @@ from mcts.requests import Simulation
 from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
 from mcts.seeds import seed_of
+from mcts.silence import SilentError
 from mcts.tree import SearchTree
-from mcts.types import Problem, Spent
+from mcts.types import Problem, Proposal, Propose, Spent, Step, StepEnd, Ticket
 from mcts.walk import Query
 
 SEARCHES = (BestOfN(2), RolloutBranching(opening=2), MctsStar(rollout_steps=2))
@@ -267,12 +270,20 @@ def test_where_the_clock_stopped_is_told_by_the_journal():
     assert_same_tree(stopped, again)
 
 
+def told(request: Propose, *logprobs: float) -> Proposal:
+    return ((Step("a", (1,), logprobs, StepEnd.FINAL),),) * request.width
+
+
 BROKEN_SCORERS = {
     "gave 1 values, expected": lambda request: (0.5,),
     "gave nan, expected 0 to 1": lambda request: (nan,) * (len(request.state.steps) + 1),
     "gave 1.5, expected 0 to 1": lambda request: (1.5,) * (len(request.state.steps) + 1),
 }
 BROKEN_POLICIES = {
+    "gave 70000 steps at once, expected 65535 on one way": lambda request: ((step("a"),) * 70_000,) * request.width,
+    "gave the log-probability nan, expected at most 0": lambda request: told(request, nan),
+    "gave the log-probability 800.0, expected at most 0": lambda request: told(request, 800.0),
+    "gave 2 log-probabilities of 1 tokens": lambda request: told(request, -0.5, -0.5),
     "gave 1 continuations, expected 2": lambda request: WORLD(replace(request, width=1)),
     "gave a continuation without a step": lambda request: ((),) * request.width,
 }
@@ -292,6 +303,55 @@ def test_a_tree_whose_engine_replies_nonsense_is_given_up_by_name_and_the_others
     for i in (0, 2, 3):
         assert trees[f"p{i}"].failure == ""
         assert len(trees[f"p{i}"].finals()) > 0
+
+
+def test_a_reply_that_nobody_waits_for_is_dropped():
+    policy = ScriptedPolicy(WORLD, arrival=1)
+    answered = policy.poll
+    seen: list = []
+
+    def twice(timeout_s: float) -> list:
+        seen.extend(arrived := answered(timeout_s))
+        return [*arrived, *seen, (Ticket("nobody", 0), ())]
+
+    policy.poll = twice
+    stream = BytesIO()
+    trees = list(Scheduler(policy, TableScorer(), journal=Journal(stream)).run([query(i) for i in range(6)]))
+    alone = list(Scheduler(ScriptedPolicy(WORLD), TableScorer()).run([query(i) for i in range(6)]))
+    for one, other in zip(*(sorted(those, key=lambda t: t.problem.id) for those in (trees, alone)), strict=True):
+        assert_same_tree(one, other)
+    tickets = [tuple(json.loads(line.split(b" ", 1)[1])[:2]) for line in stream.getvalue().splitlines()]
+    assert len(tickets) == len(set(tickets)) > 50
+
+
+def test_an_engine_that_loses_a_request_ends_the_search_in_one_line_and_the_journal_goes_on():
+    policy, stream = ScriptedPolicy(WORLD), BytesIO()
+    answered = policy.poll
+    policy.poll = lambda timeout_s: [one for one in answered(timeout_s) if one[0] != Ticket("best_of_n/p0", 2)]
+    scheduler = Scheduler(policy, TableScorer(), journal=Journal(stream), silence_s=0.05)
+    found, queries = [], [query(0, BestOfN()), query(1, BestOfN())]
+    with pytest.raises(SilentError, match=r"no reply for 0.05 s, of requests open: the policy 1; expected one within"):
+        found.extend(scheduler.run(queries))
+    assert [tree.problem.id for tree in found] == ["p1"]
+    again = ScriptedPolicy(WORLD)
+    trees = list(
+        Scheduler(again, TableScorer(), journal=Journal(stream)).run([query(0, BestOfN()), query(1, BestOfN())])
+    )
+    assert min(ticket.number for ticket in again.asked) == 2
+    assert {ticket.tree for ticket in again.asked} == {"best_of_n/p0"}
+    assert len(trees) == 2
+
+
+def test_engines_that_owe_nothing_to_anybody_may_be_silent():
+    policy = ScriptedPolicy(WORLD)
+    policy.poll = lambda timeout_s: []
+    scheduler = Scheduler(policy, TableScorer(), silence_s=0.01)
+    walk = scheduler.plant(query(0), "a")
+    assert not list(scheduler.advance())
+    scheduler.harvest(walk)
+    for _ in range(5):
+        time.sleep(0.01)
+        scheduler.poll(0.0)
 
 
 def test_a_critic_counts_as_a_scorer_and_ends_what_it_says_is_finished():
