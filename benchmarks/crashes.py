@@ -22,11 +22,21 @@ from enum import StrEnum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Any
 
-PRELOADED = ["regrow.cli", "regrow.training", "regrow.generate.door", "transformers.trainer", "pyarrow.parquet"]
+PRELOADED = [
+    "regrow.training",
+    "regrow.generate.door",
+    "regrow.serve.app",
+    "policy.transformers_policy",
+    "prm.scorer",
+    "transformers.trainer",
+    "transformers.models.llama.modeling_llama",
+    "pyarrow.parquet",
+]
 CLOCKS = ("seconds", "created")
 """Keys of JSON files that tell times."""
 
@@ -147,6 +157,23 @@ class Server:
         assert child.exitcode is not None
         return Attempt(child.exitcode, said, seconds, int(counted.read_text() or 0))
 
+    @contextmanager
+    def serving(self, words: Sequence[str]) -> Iterator[tuple[str, BaseProcess]]:
+        """A server that was started with `regrow WORDS`: where it answers, and the process, which dies at the end."""
+        listener, mouth = self._context.Pipe(duplex=False)
+        child = self._context.Process(target=_child, args=([*words], None, None, mouth, None))
+        child.start()
+        mouth.close()
+        try:
+            with listener, os.fdopen(os.dup(listener.fileno()), errors="replace") as ear:
+                told = next((line for line in ear if line.startswith("serving ")), "")
+                if not told:
+                    raise RuntimeError(f"regrow {words[0]} ended before it served")
+                yield told.split()[-1], child
+        finally:
+            child.kill()
+            child.join()
+
     def whole(self, words: Sequence[str], folder: Path) -> Whole:
         """Run it through, undisturbed."""
         attempt = self.run(words, folder)
@@ -196,7 +223,7 @@ def broken_promises(before: dict[Path, list[bytes]], after: dict[Path, list[byte
 # --- the child --------------------------------------------------------------------------------------------------------
 
 
-def _child(words: list[str], folder: Path, fault: Fault | None, mouth: Connection, counted: Path) -> None:
+def _child(words: list[str], folder: Path | None, fault: Fault | None, mouth: Connection, counted: Path | None) -> None:
     """Run the command with its standard error in a pipe; the process ends with its exit code."""
     from regrow.cli import main
 
@@ -207,14 +234,15 @@ def _child(words: list[str], folder: Path, fault: Fault | None, mouth: Connectio
     hindrance = Hindrance(folder, fault)
     with hindrance.at_work():
         code = main(words)
-    counted.write_text(str(hindrance.operations))
+    if counted is not None:
+        counted.write_text(str(hindrance.operations))
     sys.exit(code)
 
 
 class Hindrance:
     """Counts the operations of this process on files beneath a folder, and does what a fault says."""
 
-    def __init__(self, folder: Path, fault: Fault | None) -> None:
+    def __init__(self, folder: Path | None, fault: Fault | None) -> None:
         self.operations = 0
         self._folder = str(folder)
         self._fault = fault

@@ -20,14 +20,15 @@ _REFUSALS = frozenset(
         errno.ENOMEM,
     }
 )
-_RUST = re.compile(r"\(os error (\d+)\)")
-"""How libraries in Rust (safetensors, tokenizers) end what they say of such an error, whatever its class here."""
+_TOLD = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
+"""How such an error is worded by libraries in Rust (safetensors, tokenizers), and within errors that list others."""
 
 
 def refusal(error: BaseException) -> str | None:
     """What was refused and where, in one line; None where an error is of another kind."""
-    found = _RUST.search(str(error))
-    number = error.errno if isinstance(error, OSError) else int(found[1]) if found else None
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (found := _TOLD.search(str(error))):
+        number = int(found[1] or found[2])
     if number not in _REFUSALS:
         return None
     place = getattr(error, "filename", None)
