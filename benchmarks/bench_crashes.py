@@ -5,8 +5,8 @@
 An end is a run of `regrow train`, `evaluate` or `generate` that was killed at least once (`crashes.Kind` says how:
 after so many seconds, before a file operation, within a write), hindered by errors of the file system on the way,
 started again after each, and left to end. Then every file of it is held against an undisturbed run, but for times. One
-run in ten also fits the models it starts from, in a cache of its own. What an attempt leaves behind is looked at, too: a
-journal keeps its records, no ticket is paid for twice, an error is one line. A server is killed with requests open;
+run in ten also fits the models it starts from, in a cache of its own. What an attempt leaves behind is looked at, too:
+a journal keeps its records, no ticket is paid for twice, an error is one line. A server is killed with requests open;
 started again, it answers as before.
 
 A JSON line an end, and one with the counts; exit code 1 where a promise was broken.
