@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from math import isnan
 
-from mcts.types import Continuation, Proposal, Values
+from mcts.types import Proposal, Values
 
 DEEPEST = 65535
 """Steps on the way to a node, at most: what a record of the forest can count."""
+
+LARGEST_ID = 2**31 - 1
+"""What a trace store can hold."""
 
 ROUNDING = 1e-3
 """How far a log-probability may lie above 0: engines subtract in single precision."""
@@ -21,7 +24,7 @@ def check_proposal(proposal: Proposal, width: int, depth: int) -> None:
     """Check continuations of a node at `depth`, of which there should be `width`.
 
     Raises:
-        BadReplyError: There are more or fewer, one has no step or too many, or a probability is none.
+        BadReplyError: There are more or fewer, one has no step or too many, or there is no such text, token or chance.
     """
     if len(proposal) != width or not all(proposal):
         found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
@@ -29,19 +32,32 @@ def check_proposal(proposal: Proposal, width: int, depth: int) -> None:
     for continuation in proposal:
         if depth + len(continuation) > DEEPEST:
             raise BadReplyError(f"the policy gave {len(continuation)} steps at once, expected {DEEPEST} on one way")
-        _check_probabilities(continuation)
+        for step in continuation:
+            _check_text(step.text)
+            _check_tokens(step.token_ids, step.logprobs)
 
 
-def _check_probabilities(continuation: Continuation) -> None:
-    for step in continuation:
-        told = step.logprobs
-        if not told:
-            continue
-        if len(told) != len(step.token_ids):
-            raise BadReplyError(f"the policy gave {len(told)} log-probabilities of {len(step.token_ids)} tokens")
-        if isnan(sum(told)) or max(told) > ROUNDING:
-            wrong = next(one for one in told if not one <= ROUNDING)
-            raise BadReplyError(f"the policy gave the log-probability {wrong}, expected at most 0")
+def _check_text(text: str) -> None:
+    """Half a surrogate pair, as JSON can spell it, is no text that a file could hold."""
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadReplyError(f"the policy gave a text with {text[error.start]!r} in it, expected Unicode") from error
+
+
+def _check_tokens(ids: tuple[int, ...], logprobs: tuple[float, ...]) -> None:
+    if ids and not 0 <= min(ids) <= max(ids) <= LARGEST_ID:
+        wrong = next(one for one in ids if not 0 <= one <= LARGEST_ID)
+        raise BadReplyError(f"the policy gave the token {wrong}, expected 0 to {LARGEST_ID}")
+    if not logprobs:
+        return
+    if len(logprobs) != len(ids):
+        raise BadReplyError(f"the policy gave {len(logprobs)} log-probabilities of {len(ids)} tokens")
+    if isnan(sum(logprobs)) or max(logprobs) > ROUNDING:
+        wrong_one = next(one for one in logprobs if not one <= ROUNDING)
+        raise BadReplyError(f"the policy gave the log-probability {wrong_one}, expected at most 0")
 
 
 def check_values(values: Values, steps: int, engine: str) -> None:

@@ -30,8 +30,9 @@ PROPOSALS: dict[str, Callable[[Proposal], Proposal]] = {
     "beyond belief": lambda proposal: _first(proposal, token_ids=(1,), logprobs=(900.0,)),
     "no probability for a token": lambda proposal: _first(proposal, token_ids=(1, 2), logprobs=(-0.5,)),
     "no text": lambda proposal: _first(proposal, text="", token_ids=(), logprobs=()),
-    "half a character": lambda proposal: _first(proposal, text="\ud800\0\n\u2028"),
-    "impossible": lambda proposal: _first(proposal, token_ids=(2**63,), logprobs=(-inf,)),
+    "half a character": lambda proposal: _first(proposal, text="\ud800"),
+    "odd": lambda proposal: _first(proposal, text="\0\n\u2028\U0010ffff", token_ids=(0,), logprobs=(-inf,)),
+    "no such token": lambda proposal: _first(proposal, token_ids=(2**31,), logprobs=(-0.5,)),
     "oversize": lambda proposal: ((LONG,), *proposal[1:]),
 }
 """What may become of a policy's reply."""
@@ -63,6 +64,11 @@ class Faulty:
         share: Of replies to which something happens.
         moods: When replies come; None brings them all at once.
         lost: Share of replies that never come.
+
+    Attributes:
+        asked: What was asked for, in its order.
+        befallen: Ticket -> what became of its reply.
+        is_dead: Whether it answers with an error alone.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Faulty:
     ) -> None:
         self.fingerprint = str(engine.fingerprint)
         self.asked: list[Ticket] = []
+        self.befallen: dict[Ticket, str] = {}
         self.is_dead = False
         self._engine = engine
         self._replies = replies
@@ -117,4 +124,5 @@ class Faulty:
         if chance >= self._share:
             return reply
         names = sorted(self._replies)
-        return self._replies[names[seed_of("kind", ticket.tree, ticket.number) % len(names)]](reply)
+        self.befallen[ticket] = kind = names[seed_of("kind", ticket.tree, ticket.number) % len(names)]
+        return self._replies[kind](reply)

@@ -284,6 +284,8 @@ BROKEN_POLICIES = {
     "gave the log-probability nan, expected at most 0": lambda request: told(request, nan),
     "gave the log-probability 800.0, expected at most 0": lambda request: told(request, 800.0),
     "gave 2 log-probabilities of 1 tokens": lambda request: told(request, -0.5, -0.5),
+    r"gave a text with '\ud800' in it": lambda request: ((Step("\ud800"),),) * request.width,
+    "gave the token 2147483648, expected 0 to 2147483647": lambda r: ((Step("a", (2**31,), (-1.0,)),),) * r.width,
     "gave 1 continuations, expected 2": lambda request: WORLD(replace(request, width=1)),
     "gave a continuation without a step": lambda request: ((),) * request.width,
 }
