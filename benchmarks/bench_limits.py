@@ -62,11 +62,14 @@ class Instant:
 
 def engines(tokens: int) -> tuple[Instant, Instant]:
     """A policy whose solutions are a step of so many tokens, no two alike; a scorer that does not care."""
-    ids = tuple(range(tokens))
     told = (-0.1,) * tokens
 
     def propose(asked: Propose) -> Any:
-        return tuple((Step(f"{asked.seed} {i}", ids, told, StepEnd.FINAL),) for i in range(asked.width))
+        first = asked.seed % 100_000
+        return tuple(
+            (Step(f"{asked.seed} {i}", tuple(range(first + i, first + i + tokens)), told, StepEnd.FINAL),)
+            for i in range(asked.width)
+        )
 
     def score(asked: Score) -> Any:
         return (0.5,) * (len(asked.state.steps) + 1)

@@ -55,6 +55,8 @@ class Kind(StrEnum):
     KILL_BEFORE = "kill -9 before the nth file operation"
     KILL_WITHIN = "killed within the write that goes beyond the nth byte of a file"
     FULL_WITHIN = "EFBIG within the write that goes beyond the nth byte of a file"
+    INTERRUPT = "SIGINT after so many seconds"
+    TERMINATE = "SIGTERM after so many seconds"
     NO_SPACE = "ENOSPC at the nth file operation"
     BROKEN = "EIO at the nth file operation"
     NO_ACCESS = "EACCES at the nth file operation"
@@ -65,6 +67,7 @@ class Kind(StrEnum):
         return self in (Kind.KILL, Kind.KILL_BEFORE, Kind.KILL_WITHIN)
 
 
+_SIGNALS = {Kind.KILL: signal.SIGKILL, Kind.INTERRUPT: signal.SIGINT, Kind.TERMINATE: signal.SIGTERM}
 _ERRORS = {Kind.NO_SPACE: errno.ENOSPC, Kind.BROKEN: errno.EIO, Kind.NO_ACCESS: errno.EACCES}
 
 
@@ -95,7 +98,7 @@ class Whole:
 
     def fault(self, kind: Kind, rng: Random) -> Fault:
         """Somewhere between the beginning and the end."""
-        if kind is Kind.KILL:
+        if kind in _SIGNALS:
             return Fault(kind, rng.uniform(0.0, self.seconds))
         if kind in (Kind.KILL_WITHIN, Kind.FULL_WITHIN):
             return Fault(kind, rng.randrange(1, rng.choice(self.sizes) + 1))
@@ -144,15 +147,18 @@ class Server:
         start = time.monotonic()
         child.start()
         mouth.close()
-        child.join(fault.at if fault and fault.kind is Kind.KILL else _STUCK_S)
-        is_alive = child.is_alive()
-        if is_alive:
+        if fault and fault.kind in _SIGNALS:
+            child.join(fault.at)
+            if child.is_alive() and child.pid:
+                os.kill(child.pid, _SIGNALS[fault.kind])
+        child.join(_STUCK_S)
+        if is_stuck := child.is_alive():
             child.kill()
             child.join()
         seconds = time.monotonic() - start
         with listener, os.fdopen(os.dup(listener.fileno()), errors="replace") as ear:
             said = ear.read()
-        if is_alive and not (fault and fault.kind is Kind.KILL):
+        if is_stuck:
             raise RuntimeError(f"hangs with {fault}: {said[-500:]}")
         assert child.exitcode is not None
         return Attempt(child.exitcode, said, seconds, int(counted.read_text() or 0))
@@ -189,9 +195,13 @@ def complaints(attempt: Attempt, fault: Fault) -> Iterator[str]:
         yield f"a traceback: {attempt.said[-600:]}"
     if fault.kind.kills or not attempt.code:
         return
+    is_signal = fault.kind in _SIGNALS
+    if is_signal and attempt.is_killed and not attempt.said:  # before it listened to signals: there is nothing to save
+        return
+    codes, start = ((130,), "regrow: interrupted; what was done is saved.") if is_signal else ((1, 2), "regrow: ")
     last = attempt.said.strip().splitlines()[-1:]
-    if attempt.code not in (1, 2) or not last or not last[0].startswith("regrow: "):
-        yield f"exit code {attempt.code}, expected 1 or 2 and a line that begins with regrow: {attempt.said[-300:]}"
+    if attempt.code not in codes or not last or not last[0].startswith(start):
+        yield f"exit code {attempt.code}, expected {codes} and a line that begins with {start!r}: {attempt.said[-300:]}"
 
 
 def differences(folder: Path, whole: Path) -> Iterator[str]:

@@ -46,11 +46,24 @@ def test_a_run_killed_in_three_ways_ends_as_if_nothing_had_been(server, generate
 def test_a_disk_that_fails_is_one_line_and_the_run_goes_on(server, generated, tmp_path):
     words, whole = generated
     rng = Random(0)
-    kinds = [kind for kind in Kind if not kind.kills]
+    kinds = [Kind.NO_SPACE, Kind.BROKEN, Kind.NO_ACCESS, Kind.FULL_WITHIN]
     faults = [whole.fault(kind, rng) for kind in kinds] + [Fault(Kind.NO_SPACE, 12), Fault(Kind.FULL_WITHIN, 3000)]
     attempts, broken = hindered(server, words, tmp_path / "run", faults)
     assert not broken
     assert sum(attempt.code > 0 for attempt in attempts) >= 3
+    assert server.run(words, tmp_path / "run").code == 0
+    assert not list(differences(tmp_path / "run", whole.folder))
+
+
+@pytest.mark.parametrize("kind", [Kind.INTERRUPT, Kind.TERMINATE])
+def test_a_signal_saves_what_was_done_and_says_how_to_go_on(server, generated, tmp_path, kind):
+    words, whole = generated
+    (attempt,), broken = hindered(server, words, tmp_path / "run", [Fault(kind, whole.seconds * 0.6)])
+    assert not broken
+    assert attempt.code == 130
+    said = attempt.said.splitlines()[-1]
+    assert said.startswith("regrow: interrupted; what was done is saved. To go on: regrow generate ")
+    assert said.endswith(f"run.dir={tmp_path / 'run'}")
     assert server.run(words, tmp_path / "run").code == 0
     assert not list(differences(tmp_path / "run", whole.folder))
 
