@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from mcts.budget import Budget, Unit
 from mcts.forest import Forest, Tree
 from mcts.journal import Journal
+from mcts.kernels import backup, grow, select
 from mcts.panel import Panel
 from mcts.requests import Simulation
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search
 from mcts.seeds import seed_of
 from mcts.silence import SilentError
 from mcts.tree import SearchTree
@@ -66,6 +67,20 @@ def test_a_tree_depends_on_nothing_but_its_own_query(asked, arrival, trees_at_on
     for one in queries:
         (alone,) = run([one], checker=checker).values()
         assert_same_tree(together[one.search.name, one.problem.id], alone)
+
+
+@pytest.mark.parametrize("search", [Puct(), MctsStar(), RolloutBranching(opening=2)])
+def test_room_arrival_and_threads_change_no_bit_of_any_tree(monkeypatch, search):
+    queries = [query(i, search, tokens=30) for i in range(40)]
+    found = []
+    for threaded_from, trees_at_once, arrival in ((10**9, 40, None), (0, 40, None), (0, 7, 1), (0, 1, 2)):
+        for module in (select, grow, backup):
+            monkeypatch.setattr(module, "THREADED_FROM", threaded_from)
+        found.append(run(queries, arrival=arrival, trees_at_once=trees_at_once))
+    for other in found[1:]:
+        assert other.keys() == found[0].keys()
+        for name, tree in other.items():
+            assert_same_tree(tree, found[0][name])
 
 
 @pytest.mark.parametrize("search", SEARCHES)
