@@ -23,11 +23,13 @@ class Tree:
         nodes: Arena ids in order of creation; `nodes[0]` is the root.
         children: (parent, token ids, text, end) -> child, so that a step drawn twice is one node.
         tells_priors: Whether every step came with its probability.
+        is_solved: Whether the checker accepted a solution.
     """
 
     problem: Problem
     seed: int
     tells_priors: bool = True
+    is_solved: bool = False
     nodes: list[int] = field(default_factory=list)
     children: dict[tuple[int, tuple[int, ...], str, StepEnd], int] = field(default_factory=dict)
 
@@ -144,10 +146,6 @@ class Forest:
         """Whether `node` completes a solution."""
         return bool(self._flags[node] & FINAL)
 
-    def is_solved(self, tree: Tree) -> bool:
-        """Whether the checker accepted a solution."""
-        return bool(np.any(self.nodes[tree.nodes]["flags"] & ACCEPTED))
-
     def best_final(self, tree: Tree) -> int:
         """The answer: a solution the checker accepted, else the one of the highest value not rejected, else any."""
         return int(kernels.best_final(self.nodes, np.asarray(tree.nodes, np.int32)))
@@ -213,6 +211,7 @@ class Forest:
             return False
         accepted = self.checker.check(tree.problem, self.state(tree, node).steps)
         self._flags[node] |= ACCEPTED if accepted else REJECTED
+        tree.is_solved |= accepted
         return accepted
 
     def _graft(self, tree: Tree, node: int, continuation: Continuation) -> int:

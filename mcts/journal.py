@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 from zlib import crc32
 
 from mcts.errors import InputError
-from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values
+from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values, tokens_in
 
 STOP = "stop"
 
@@ -72,6 +72,11 @@ class Journal:
     Args:
         stream: Opened for reading and appending in binary; a torn last record is cut off.
 
+    Attributes:
+        replayed: Replies given from the journal.
+        tokens_replayed: Tokens of those that a policy had generated.
+        appended: Replies recorded.
+
     Raises:
         JournalError: A record before the last one is damaged.
     """
@@ -80,6 +85,7 @@ class Journal:
         self._stream = stream
         self._replies: dict[Ticket, tuple[str, str]] = {}
         self.replayed = 0
+        self.tokens_replayed = 0
         self.appended = 0
         self._load()
 
@@ -118,10 +124,12 @@ class Journal:
         reply = json.loads(record[1])
         if isinstance(asked, Score):
             return tuple(reply)
-        return tuple(
+        proposal = tuple(
             tuple(Step(text, tuple(ids), tuple(logprobs), StepEnd(end)) for text, ids, logprobs, end in continuation)
             for continuation in reply
         )
+        self.tokens_replayed += tokens_in(proposal)
+        return proposal
 
     def holds(self, ticket: Ticket) -> bool:
         """Whether there is a record of `ticket` that was not replayed yet."""

@@ -45,19 +45,27 @@ class Lane:
         """Requests in flight."""
         return len(self._waiting)
 
+    def owed(self) -> int:
+        """Requests in flight whose tree still waits."""
+        return sum(not waiting.walk.is_released for waiting in self._waiting.values())
+
     def ask(self, ticket: Ticket, request: Propose | Score, waiting: Waiting) -> None:
         """Hand the engine a request."""
         self._waiting[ticket] = waiting
         self.engine.submit(ticket, request)  # type: ignore[arg-type]  # a policy's lane is asked to propose
 
     def poll(self, timeout_s: float) -> Iterator[tuple[Ticket, Waiting, Proposal | Values]]:
-        """Replies that are there, after `timeout_s` seconds at most, and who waits for them."""
+        """Replies that are there, after `timeout_s` seconds at most, and who waits for them.
+
+        What nobody waits for, because it was answered before or never asked, is dropped.
+        """
         start = perf_counter()
         replies = self.engine.poll(timeout_s)
         if timeout_s > 0:
             self.pace_s = perf_counter() - start
         for ticket, reply in replies:
-            yield ticket, self._waiting.pop(ticket), reply
+            if (waiting := self._waiting.pop(ticket, None)) is not None:
+                yield ticket, waiting, reply
 
 
 def poll(lanes: Iterable[Lane], patience_s: float = POLL_S) -> list[tuple[Ticket, Waiting, Proposal | Values]]:

@@ -21,8 +21,11 @@ from mcts.perform import perform
 from mcts.ports import Checker, Policy, StepScorer
 from mcts.requests import Critique, Draw, EngineRequest, Request, Value
 from mcts.seeds import seed_of
+from mcts.seen import Seen
+from mcts.silence import Silence
 from mcts.tree import SearchTree
 from mcts.types import Proposal, Propose, Role, Score, Spent, Ticket, Values, tokens_in
+from mcts.usable import BadReplyError, check_proposal, check_values
 from mcts.walk import Query, Walk
 
 ENGINE_REQUESTS = (Draw, Value, Critique)
@@ -32,10 +35,6 @@ IS_FINISHED = 0.5
 
 class NothingMoreError(Exception):
     """The policy has nothing more to give: the search is over, and its tree is whole."""
-
-
-class BadReplyError(Exception):
-    """An engine's reply that no tree can take: the tree is given up, the others go on."""
 
 
 class Scheduler:
@@ -48,6 +47,7 @@ class Scheduler:
         max_depth: Steps after which a branch is closed.
         max_tokens: Limit per continuation.
         trees_at_once: Trees in flight; a new problem is drawn in when one finishes.
+        silence_s: Seconds without any reply after which engines that owe some are given up.
         journal: Where replies are recorded and replayed from.
 
     Raises:
@@ -64,6 +64,7 @@ class Scheduler:
         max_depth: int = 16,
         max_tokens: int = 256,
         trees_at_once: int = 256,
+        silence_s: float = 1800.0,
         journal: Recorder | None = None,
     ) -> None:
         if trees_at_once < 1:
@@ -74,6 +75,7 @@ class Scheduler:
         self._forest = Forest(max_depth=max_depth, checker=checker)
         self._max_tokens = max_tokens
         self._trees_at_once = trees_at_once
+        self._silence = Silence(silence_s)
         self._journal = journal
         self._ready: list[Walk] = []
 
@@ -84,16 +86,16 @@ class Scheduler:
 
         Raises:
             ValueError: Two queries have the same search name and problem id.
+            SilentError: As `poll` does.
         """
         queue = iter(queries)
-        names: set[str] = set()
+        names = Seen()
         searched = 0
         while True:
             for query in islice(queue, self._trees_at_once - searched):
                 name = f"{query.search.name}/{query.problem.id}"
-                if name in names:
+                if not names.is_new(name):
                     raise ValueError(f"{name} is searched twice: expected each problem once per strategy")
-                names.add(name)
                 self.plant(query, name)
                 searched += 1
             if not searched:
@@ -152,8 +154,14 @@ class Scheduler:
             ready = [walk for walk in moving if walk.is_answered()]
 
     def poll(self, patience_s: float = POLL_S) -> None:
-        """Take in replies; wait about `patience_s` where there are none, but for engines that compute in this call."""
-        for ticket, waiting, reply in poll(self._lanes.values(), patience_s):
+        """Take in replies; wait about `patience_s` where there are none, but for engines that compute in this call.
+
+        Raises:
+            SilentError: For too long there were none.
+        """
+        arrived = poll(self._lanes.values(), patience_s)
+        self._silence.listen(self._lanes, is_broken=bool(arrived))
+        for ticket, waiting, reply in arrived:
             waiting.walk.replies[waiting.index] = reply
             if self._journal is not None:
                 self._journal.append(ticket, waiting.digest, reply)
@@ -204,7 +212,7 @@ class Scheduler:
         return (
             walk.is_exhausted
             or budget.is_spent(walk.cost, len(walk.tree.nodes), walk.simulations)
-            or (budget.stop_when_solved and self._forest.is_solved(walk.tree))
+            or (budget.stop_when_solved and walk.tree.is_solved)
             or (budget.seconds is not None and self._is_late(walk, walk.spent.seconds >= budget.seconds))
         )
 
@@ -272,19 +280,13 @@ class Scheduler:
         walk.cost += Spent(tokens_generated=tokens_in(proposal), policy_calls=1)
         if not proposal:
             raise NothingMoreError
-        if len(proposal) != request.width or not all(proposal):
-            found = f"{len(proposal)} continuations" if all(proposal) else "a continuation without a step"
-            raise BadReplyError(f"the policy gave {found}, expected {request.width} of at least one step")
+        check_proposal(proposal, request.width, self._forest.depth(request.node) + len(request.beyond))
         return proposal
 
     def _commit_values(self, walk: Walk, request: Value | Critique, values: Values) -> Values:
-        engine = _role_of(request)
         steps = self._forest.state(walk.tree, request.node, request.beyond).steps
         walk.cost += Spent(tokens_scored=sum(len(step.token_ids) for step in steps), scorer_calls=1)
-        if len(values) != len(steps) + 1:
-            raise BadReplyError(f"the {engine} gave {len(values)} values, expected {len(steps) + 1}")
-        if not all(0.0 <= value <= 1.0 for value in values):
-            raise BadReplyError(f"the {engine} gave {next(v for v in values if not 0.0 <= v <= 1.0)}, expected 0 to 1")
+        check_values(values, len(steps), _role_of(request))
         return values
 
 

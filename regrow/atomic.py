@@ -57,13 +57,13 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def sweep(path: Path) -> None:
-    """Remove what killed writers of `path` left behind. Only where no other writer can be at work."""
-    for sibling in path.parent.glob(f".{path.name}.*.tmp"):
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what killed writers, or those of `name` alone, left beneath `folder`. Not while any can be at work."""
+    for sibling in [path for path in folder.rglob(".*.tmp") if name in path.name]:
         if sibling.is_dir():
             shutil.rmtree(sibling)
         else:
-            sibling.unlink()
+            sibling.unlink(missing_ok=True)  # it may have gone with its folder
 
 
 def _sibling(path: Path) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,6 +185,17 @@ def _cached(
     target = Path(config.cache or Path.home() / ".cache/regrow") / f"{config.task.name}-{kind}-{key}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.directory(target) as folder:
-            make(folder)
+        with _alone(target):
+            if not target.exists():
+                atomic.sweep(target.parent, target.name)
+                with atomic.directory(target) as folder:
+                    make(folder)
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait until no other process makes `target`."""
+    with target.with_name(f".{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -168,6 +168,8 @@ def _check_amounts(config: Config) -> None:
     for key, amount in amounts.items():
         if amount < 0:
             raise InputError(f"config {key}={amount}: expected 0 or more")
+    if not config.scheduler.silence_s > 0.0:
+        raise InputError(f"config scheduler.silence_s={config.scheduler.silence_s}: expected more than 0")
     if not 0.0 < config.prm.threshold <= 1.0:
         raise InputError(f"config prm.threshold={config.prm.threshold}: expected more than 0, at most 1")
     if not 0.0 < config.round.validation < 1.0:

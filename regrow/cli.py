@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mcts.errors import InputError, one_line
+from regrow.refusal import refusal
 
 if TYPE_CHECKING:
     from regrow.config import Config
@@ -186,15 +187,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     signal.signal(signal.SIGTERM, _interrupt)
     _quiet_libraries()
+    return _told(name, words, rest)
+
+
+def _told(name: str, words: list[str], rest: list[str]) -> int:
+    """Run a command; what ends it before it is done is told in one line, where it is no mistake of ours."""
     try:
         named, overrides = _split(name, rest)
         return _run(name, named, overrides) if COMMANDS[name].is_composed else _table(named, overrides)
     except KeyboardInterrupt:
-        goes_on = f"; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}"
-        print(f"regrow: interrupted{goes_on if name != 'search' else ''}", file=sys.stderr)
+        print(f"regrow: interrupted{_goes_on(words)}", file=sys.stderr)
         return INTERRUPTED
     except InputError as error:
         return _complain(str(error))
+    except Exception as error:
+        if (refused := refusal(error)) is None:
+            raise
+        print(f"regrow: {refused}{_goes_on(words)}", file=sys.stderr)
+        return FAILED
 
 
 def _run(name: str, words: list[str], overrides: list[str]) -> int:
@@ -307,6 +317,12 @@ def _complain(message: str) -> int:
     """Say in one line what cannot be used."""
     print(f"regrow: {one_line(message)}", file=sys.stderr)
     return UNUSABLE
+
+
+def _goes_on(words: list[str]) -> str:
+    """How to go on with a command that ended before it was done, where it keeps what was done."""
+    told = f"; what was done is saved. To go on: regrow {' '.join(map(_quoted, words))}"
+    return told if COMMANDS[words[0]].is_kept else ""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -257,11 +257,12 @@ class BudgetConfig:
 
 @dataclass
 class SchedulerConfig:
-    """How many trees are searched at once, and how far a branch may go."""
+    """How many trees are searched at once, how far a branch may go, and how long engines may say nothing at all."""
 
     trees_at_once: int = 1024
     max_depth: int = 16
     max_tokens: int = 128
+    silence_s: float = 1800.0
 
 
 @dataclass

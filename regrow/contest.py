@@ -28,7 +28,7 @@ from regrow.contest_report import REPORT_JSON, show, write_report
 from regrow.diagnosis import InvertedScorer, OracleScorer
 from regrow.evaluation import answered
 from regrow.experiment import Experiment, digest_of
-from regrow.grow import grow
+from regrow.grow import Account, grow
 from regrow.manifest import Stage, open_run
 from regrow.models import Models
 from regrow.panel import panel_of
@@ -98,6 +98,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
         queries = [
             strategy.query(graded.problem, budget, seed, "contest", marks=budgets, unit=unit) for graded in problems
         ]
+        account = Account()
         trees = grow(
             queries,
             generator,
@@ -107,6 +108,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
             panel=panel_of(config, models, strategy),
             scratch=it.run.scratch(name),
             what=f"{strategy.name}, seed {seed}",
+            account=account,
         )
         correct = [
             [answered(it.task, strategy, graded, tree) for graded, tree in zip(problems, at_mark, strict=True)]
@@ -121,7 +123,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
             "problems": len(trees),
             "failed": sum(bool(tree.failure) for tree in trees),
             "tokens_generated": sum(one.tokens_generated for one in spent),
-            "counted_by_policy": generator.tokens_generated,
+            "counted_by_policy": generator.tokens_generated + account.tokens_replayed,
             "tokens_scored": sum(one.tokens_scored for one in spent),
             "policy_calls": sum(one.policy_calls for one in spent),
             "scorer_calls": sum(one.scorer_calls for one in spent),

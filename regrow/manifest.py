@@ -111,7 +111,7 @@ class Run:
         folder = self.folder / name
         if not folder.exists():
             return None
-        record = _read_object(folder / "stage.json", {field.name for field in fields(Stage)} - {"folder"})
+        record = _read_object(folder / provenance.STAGE_RECORD, {field.name for field in fields(Stage)} - {"folder"})
         return Stage(folder, **record)
 
     def scratch(self, name: str) -> Path:
@@ -122,7 +122,6 @@ class Run:
 
     def _do(self, name: str, inputs: dict[str, Any], work: Callable[[Path], Mapping[str, Any]]) -> Stage:
         target = self.folder / name
-        atomic.sweep(target)
         with atomic.directory(target) as folder:
             start = time.perf_counter()
             result = _plain(work(folder))
@@ -130,7 +129,7 @@ class Run:
             stage = Stage(target, inputs, seconds, provenance.digest_dir(folder), result)
             record = asdict(stage)
             del record["folder"]
-            atomic.write_json(folder / "stage.json", record)
+            atomic.write_json(folder / provenance.STAGE_RECORD, record)
         return stage
 
     def _scratch(self, name: str) -> Path:
@@ -173,6 +172,7 @@ def open_run(folder: Path, command: str, config: Mapping[str, Any], *, ignore: C
     except OSError as error:
         raise InputError(f"run.dir={folder} is not writable ({error.strerror}), expected a folder of yours") from error
     try:
+        atomic.sweep(folder)
         return Run(folder, _manifest(folder, command, _plain(config), frozenset(ignore)), lock)
     except BaseException:
         lock.close()
@@ -199,7 +199,6 @@ def _hold(folder: Path) -> IO[str]:
 
 def _manifest(folder: Path, command: str, config: dict[str, Any], ignore: frozenset[str]) -> Manifest:
     path = folder / MANIFEST
-    atomic.sweep(path)
     if not path.exists():
         created = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(SCHEMA, command, config, provenance.commit(), created)

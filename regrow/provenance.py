@@ -11,6 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+STAGE_RECORD = "stage.json"
+"""What a run keeps beside the outputs of a stage, in their folder (`regrow.manifest.Stage`); it tells times."""
+
 _DIGEST_BYTES = 16
 _SOURCE = Path(__file__).resolve().parents[1]
 
@@ -54,8 +57,8 @@ def digest_file(path: Path) -> str:
 
 
 def digest_dir(folder: Path) -> str:
-    """Digest of every file beneath `folder`, names relative to it included."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Digest of every file beneath `folder`, names relative to it included, but for its `STAGE_RECORD`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / STAGE_RECORD)
     return digest([[path.relative_to(folder).as_posix(), digest_file(path)] for path in files])
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view", "sweep")
 """Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
-MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms")
-"""Settings that are recorded, and in which a later start may differ, too: thresholds are only held against figures."""
+MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms", "scheduler.silence_s")
+"""Settings that are recorded, and in which a later start may differ, too: no figure depends on what they say."""
 
 
 def recorded(config: Config) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def show_estimate(config: Config, command: str, *, rounds: int) -> None:
                     max_depth=limits.max_depth,
                     max_tokens=limits.max_tokens,
                     trees_at_once=limits.trees_at_once,
+                    silence_s=limits.silence_s,
                 ).run(asked)
 
             return reckoned(name, trees, queries, searched)

@@ -58,6 +58,7 @@ class Searcher:
             max_depth=limits.max_depth,
             max_tokens=limits.max_tokens,
             trees_at_once=limits.trees_at_once,
+            silence_s=limits.silence_s,
         )
         self._room = limits.trees_at_once
         self._numbers = count()

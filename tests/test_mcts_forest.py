@@ -156,7 +156,7 @@ def test_a_verdict_is_kept_on_the_solution(verdict, flag):
     (leaf,) = grow(forest, tree, tree.root, "a b.")
     assert perform(forest, [(tree, Check(leaf))]) == [verdict]
     assert flags(forest, tree, leaf) == Flag.FINAL | Flag.CLOSED | flag
-    assert forest.is_solved(tree) == verdict
+    assert tree.is_solved == verdict
 
 
 def test_an_unfinished_solution_is_never_accepted_and_not_shown_to_the_checker():
@@ -164,7 +164,7 @@ def test_an_unfinished_solution_is_never_accepted_and_not_shown_to_the_checker()
     tree = plant(forest)
     (leaf,) = grow(forest, tree, tree.root, "a b~")
     assert perform(forest, [(tree, Check(leaf))]) == [False]
-    assert not forest.is_solved(tree)
+    assert not tree.is_solved
     assert flags(forest, tree, leaf) == Flag.CLOSED
 
 

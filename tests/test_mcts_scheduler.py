@@ -1,3 +1,5 @@
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -6,20 +8,22 @@ from math import nan
 
 import numpy as np
 import pytest
-from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree
+from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree, step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts.budget import Budget, Unit
 from mcts.forest import Forest, Tree
 from mcts.journal import Journal
+from mcts.kernels import backup, grow, select
 from mcts.panel import Panel
 from mcts.requests import Simulation
 from mcts.scheduler import Scheduler
-from mcts.search import BestOfN, MctsStar, RolloutBranching, Search
+from mcts.search import BestOfN, MctsStar, Puct, RolloutBranching, Search
 from mcts.seeds import seed_of
+from mcts.silence import SilentError
 from mcts.tree import SearchTree
-from mcts.types import Problem, Spent
+from mcts.types import Problem, Proposal, Propose, Spent, Step, StepEnd, Ticket
 from mcts.walk import Query
 
 SEARCHES = (BestOfN(2), RolloutBranching(opening=2), MctsStar(rollout_steps=2))
@@ -63,6 +67,20 @@ def test_a_tree_depends_on_nothing_but_its_own_query(asked, arrival, trees_at_on
     for one in queries:
         (alone,) = run([one], checker=checker).values()
         assert_same_tree(together[one.search.name, one.problem.id], alone)
+
+
+@pytest.mark.parametrize("search", [Puct(), MctsStar(), RolloutBranching(opening=2)])
+def test_room_arrival_and_threads_change_no_bit_of_any_tree(monkeypatch, search):
+    queries = [query(i, search, tokens=30) for i in range(40)]
+    found = []
+    for threaded_from, trees_at_once, arrival in ((10**9, 40, None), (0, 40, None), (0, 7, 1), (0, 1, 2)):
+        for module in (select, grow, backup):
+            monkeypatch.setattr(module, "THREADED_FROM", threaded_from)
+        found.append(run(queries, arrival=arrival, trees_at_once=trees_at_once))
+    for other in found[1:]:
+        assert other.keys() == found[0].keys()
+        for name, tree in other.items():
+            assert_same_tree(tree, found[0][name])
 
 
 @pytest.mark.parametrize("search", SEARCHES)
@@ -267,12 +285,22 @@ def test_where_the_clock_stopped_is_told_by_the_journal():
     assert_same_tree(stopped, again)
 
 
+def told(request: Propose, *logprobs: float) -> Proposal:
+    return ((Step("a", (1,), logprobs, StepEnd.FINAL),),) * request.width
+
+
 BROKEN_SCORERS = {
     "gave 1 values, expected": lambda request: (0.5,),
     "gave nan, expected 0 to 1": lambda request: (nan,) * (len(request.state.steps) + 1),
     "gave 1.5, expected 0 to 1": lambda request: (1.5,) * (len(request.state.steps) + 1),
 }
 BROKEN_POLICIES = {
+    "gave 70000 steps at once, expected 65535 on one way": lambda request: ((step("a"),) * 70_000,) * request.width,
+    "gave the log-probability nan, expected at most 0": lambda request: told(request, nan),
+    "gave the log-probability 800.0, expected at most 0": lambda request: told(request, 800.0),
+    "gave 2 log-probabilities of 1 tokens": lambda request: told(request, -0.5, -0.5),
+    r"gave a text with '\ud800' in it": lambda request: ((Step("\ud800"),),) * request.width,
+    "gave the token 2147483648, expected 0 to 2147483647": lambda r: ((Step("a", (2**31,), (-1.0,)),),) * r.width,
     "gave 1 continuations, expected 2": lambda request: WORLD(replace(request, width=1)),
     "gave a continuation without a step": lambda request: ((),) * request.width,
 }
@@ -292,6 +320,55 @@ def test_a_tree_whose_engine_replies_nonsense_is_given_up_by_name_and_the_others
     for i in (0, 2, 3):
         assert trees[f"p{i}"].failure == ""
         assert len(trees[f"p{i}"].finals()) > 0
+
+
+def test_a_reply_that_nobody_waits_for_is_dropped():
+    policy = ScriptedPolicy(WORLD, arrival=1)
+    answered = policy.poll
+    seen: list = []
+
+    def twice(timeout_s: float) -> list:
+        seen.extend(arrived := answered(timeout_s))
+        return [*arrived, *seen, (Ticket("nobody", 0), ())]
+
+    policy.poll = twice
+    stream = BytesIO()
+    trees = list(Scheduler(policy, TableScorer(), journal=Journal(stream)).run([query(i) for i in range(6)]))
+    alone = list(Scheduler(ScriptedPolicy(WORLD), TableScorer()).run([query(i) for i in range(6)]))
+    for one, other in zip(*(sorted(those, key=lambda t: t.problem.id) for those in (trees, alone)), strict=True):
+        assert_same_tree(one, other)
+    tickets = [tuple(json.loads(line.split(b" ", 1)[1])[:2]) for line in stream.getvalue().splitlines()]
+    assert len(tickets) == len(set(tickets)) > 50
+
+
+def test_an_engine_that_loses_a_request_ends_the_search_in_one_line_and_the_journal_goes_on():
+    policy, stream = ScriptedPolicy(WORLD), BytesIO()
+    answered = policy.poll
+    policy.poll = lambda timeout_s: [one for one in answered(timeout_s) if one[0] != Ticket("best_of_n/p0", 2)]
+    scheduler = Scheduler(policy, TableScorer(), journal=Journal(stream), silence_s=0.05)
+    found, queries = [], [query(0, BestOfN()), query(1, BestOfN())]
+    with pytest.raises(SilentError, match=r"no reply for 0.05 s, of requests open: the policy 1; expected one within"):
+        found.extend(scheduler.run(queries))
+    assert [tree.problem.id for tree in found] == ["p1"]
+    again = ScriptedPolicy(WORLD)
+    trees = list(
+        Scheduler(again, TableScorer(), journal=Journal(stream)).run([query(0, BestOfN()), query(1, BestOfN())])
+    )
+    assert min(ticket.number for ticket in again.asked) == 2
+    assert {ticket.tree for ticket in again.asked} == {"best_of_n/p0"}
+    assert len(trees) == 2
+
+
+def test_engines_that_owe_nothing_to_anybody_may_be_silent():
+    policy = ScriptedPolicy(WORLD)
+    policy.poll = lambda timeout_s: []
+    scheduler = Scheduler(policy, TableScorer(), silence_s=0.01)
+    walk = scheduler.plant(query(0), "a")
+    assert not list(scheduler.advance())
+    scheduler.harvest(walk)
+    for _ in range(5):
+        time.sleep(0.01)
+        scheduler.poll(0.0)
 
 
 def test_a_critic_counts_as_a_scorer_and_ends_what_it_says_is_finished():

@@ -152,13 +152,17 @@ def test_a_stage_that_fails_leaves_nothing_but_its_scratch(tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "manifest.json", "search"]
 
 
-def test_what_a_killed_stage_left_is_swept_away(tmp_path):
-    with open_run(tmp_path, "train", CONFIG) as run:
-        (tmp_path / ".search.0123456789ab.tmp").mkdir()
-        (tmp_path / ".research.0123456789ab.tmp").mkdir()
-        run.stage("search", inputs={}, work=write_result)
-        assert not (tmp_path / ".search.0123456789ab.tmp").exists()
-        assert (tmp_path / ".research.0123456789ab.tmp").exists()
+def test_what_killed_writers_left_anywhere_is_swept_away_by_the_next_start(tmp_path):
+    left = [".search.0123456789ab.tmp/deep/.file.0123456789ab.tmp", ".report.html.0123456789ab.tmp"]
+    left += ["shards/.00001.0123456789ab.tmp/solutions.parquet", "round-1/..policy.0123456789ab.tmp.abc.tmp/new/config"]
+    kept = [".search.scratch/journal.txt", "shards/00000/solutions.parquet"]
+    for name in (*left, *kept):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with open_run(tmp_path, "train", CONFIG):
+        files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+        assert files == {*kept, "manifest.json", ".lock"}
+        assert not list(tmp_path.rglob(".*.tmp"))
 
 
 def test_a_stage_done_from_other_inputs_is_refused(tmp_path):
@@ -222,6 +226,8 @@ def test_digests_depend_on_content_alone(tmp_path):
     for name in ("x", "y"):
         (tmp_path / name / "deep").mkdir(parents=True)
         (tmp_path / name / "deep" / "file").write_text("same")
+    assert provenance.digest_dir(tmp_path / "x") == provenance.digest_dir(tmp_path / "y")
+    (tmp_path / "y" / provenance.STAGE_RECORD).write_text('{"seconds": 1.0}')
     assert provenance.digest_dir(tmp_path / "x") == provenance.digest_dir(tmp_path / "y")
     (tmp_path / "y" / "deep" / "file").rename(tmp_path / "y" / "file")
     assert provenance.digest_dir(tmp_path / "x") != provenance.digest_dir(tmp_path / "y")

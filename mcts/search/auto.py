@@ -95,7 +95,7 @@ class Auto:
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
         """Decide; draw a solution from the start, or where the tree search wants the next step."""
-        course = Course.STOP if forest.is_solved(tree) else self.course(self._ends(forest, tree))
+        course = Course.STOP if tree.is_solved else self.course(self._ends(forest, tree))
         if course is Course.STOP:
             return False
         search = self.tree if course is Course.SEARCH else dataclasses.replace(self.tree, opening=ALWAYS)

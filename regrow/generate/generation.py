@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from mcts.errors import InputError
+from mcts.seen import Seen
 from mcts.tree import SearchTree
 from mcts.walk import Query
 from regrow.contamination import Contamination
@@ -21,11 +22,13 @@ from regrow.generate.plan import Plan
 from regrow.generate.shard import Shard, added, folder_of, record_of
 from regrow.judging import judged
 from regrow.progress import Advance, track
-from regrow.seen import Seen
 from regrow.tasks.problems import questions
 from regrow.tasks.task import GradedProblem
+from regrow.verified import VerifiedTree
 
 JOURNALS = "journals"
+_JUDGED_LATE = 2
+"""Trees that may wait to be judged, as a multiple of those that are searched at once."""
 
 
 class Generation:
@@ -40,6 +43,7 @@ class Generation:
         self._folder = folder
         self._shards: dict[int, Shard] = {}
         self._shard_of: dict[str, int] = {}
+        self._judging: deque[Future[VerifiedTree]] = deque()
         self._judges = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="judge")
         self._tokens = self._done = self._solved = 0
         self._start = time.monotonic()
@@ -115,10 +119,13 @@ class Generation:
     # --- shards out -------------------------------------------------------------------------------------------------
 
     def _take(self, tree: SearchTree) -> None:
-        """Have a finished tree judged, beside the searches that go on."""
+        """Have a finished tree judged, beside the searches that go on; they wait where judging does not keep up."""
         shard = self._shards[self._shard_of.pop(f"{tree.strategy}/{tree.problem.id}")]
         graded = shard.problems[tree.problem.id]
-        shard.trees[tree.problem.id] = self._judges.submit(judged, self._plan.task, graded, tree)
+        shard.trees[tree.problem.id] = judging = self._judges.submit(judged, self._plan.task, graded, tree)
+        self._judging.append(judging)
+        if len(self._judging) > _JUDGED_LATE * self._plan.config.scheduler.trees_at_once:
+            self._judging.popleft().result()
         self._tokens += tree.spent.tokens_generated
 
     def _write(self, journals: Journals, *, waits: bool = False) -> None:

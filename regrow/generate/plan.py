@@ -95,6 +95,7 @@ class Plan:
             max_depth=config.scheduler.max_depth,
             max_tokens=config.scheduler.max_tokens,
             trees_at_once=config.scheduler.trees_at_once,
+            silence_s=config.scheduler.silence_s,
             journal=journal,
         )
 

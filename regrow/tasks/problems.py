@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from mcts.errors import InputError
+from mcts.seen import Seen
 from mcts.types import Problem
 from regrow.provenance import digest
-from regrow.seen import Seen
 from regrow.tasks.sources import Row, rows
 from regrow.tasks.task import GradedProblem, Task
 
