@@ -91,7 +91,13 @@ def schema_of(settings: type, **extra: str | None) -> Any:
         else:
             default = field(default=MISSING if item.default is dataclasses.MISSING else item.default)
         fields.append((item.name, hints[item.name], default))
-    return dataclasses.make_dataclass(settings.__name__, fields)
+    travels = {"__reduce__": lambda self: (_revived, (settings, extra, vars(self)))}  # it has no name to be found by
+    return dataclasses.make_dataclass(settings.__name__, fields, namespace=travels)
+
+
+def _revived(settings: type, extra: Mapping[str, str | None], values: Mapping[str, Any]) -> Any:
+    """What a mirror was, in another process."""
+    return schema_of(settings, **extra)(**values)
 
 
 def settings_of(settings: type[T], node: Mapping[str, Any], where: str) -> T:

@@ -59,7 +59,7 @@ class Generation:
         ):
             queries = self._queries(journals)
             begun = list(islice(queries, 1))  # a source that cannot be read is told before engines start
-            for tree in self._plan.scheduler(journals).run(chain(begun, queries)):
+            for tree in self._plan.engines.scheduler(self._plan.config.scheduler, journals).run(chain(begun, queries)):
                 self._take(tree)
                 self._write(journals)
                 self._tell(advance)
