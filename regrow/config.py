@@ -26,6 +26,7 @@ from policy.vllm_settings import VllmSettings
 from prm.peers import Peers
 from prm.train import TrainPrm
 from regrow.alarms import Alarms
+from regrow.dist.settings import Dist
 from regrow.gate import Gate
 from regrow.generate.selection import Selection
 from regrow.imagine.imagination import Imagination
@@ -413,6 +414,7 @@ class Config:
     budgets: list[int] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    dist: Any = field(default_factory=schema_of(Dist))
     round: RoundConfig = field(default_factory=RoundConfig)
     pseudo_labels: Any = field(default_factory=schema_of(PseudoLabels))
     gate: Any = field(default_factory=schema_of(Gate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,16 @@ from mcts.errors import InputError
 from mcts.journal import Journal
 from mcts.tree import Flag, SearchTree
 from mcts.walk import Query
+from regrow.build import dist_of
 from regrow.config import Config
+from regrow.dist.fleet import fleet_of
+from regrow.dist.growing import Growing
+from regrow.dist.records import JOURNAL_FILE, Records
+from regrow.dist.settings import NONE
+from regrow.dist.spread import Spread
 from regrow.engines import Engines
-from regrow.progress import console, track
-
-JOURNAL_FILE = "journal.txt"
+from regrow.progress import Advance, console, track
+from regrow.searches import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +39,55 @@ class Grown:
 
 
 def grow(queries: Sequence[Query], engines: Engines, config: Config, *, scratch: Path, what: str) -> Grown:
-    """Run all `queries`.
+    """Run all `queries`, here or spread over workers.
 
     Args:
-        config: For `scheduler`.
-        scratch: Folder of the journal. Called again after a crash, the search goes on where the journal ends.
+        config: For `scheduler` and `dist`.
+        scratch: Folder of the journals. Called again after a crash, the search goes on where they end.
         what: What the progress bar says.
 
     Raises:
         InputError: Every tree was given up, or a model cannot be loaded.
     """
+    dist = dist_of(config)
+    with track(what, len(queries)) as advance:
+        grown = (_alone if dist.kind == NONE else _spread)(queries, engines, config, scratch, advance)
+    failures = [tree.failure for tree in grown.trees if tree.failure]
+    if failures:
+        told = f"{len(failures)} of {len(grown.trees)} trees were given up; the first: {failures[0]}"
+        if len(failures) == len(grown.trees):
+            raise InputError(told)
+        console.print(f"{what}: {told}")
+    return grown
+
+
+def _alone(queries: Sequence[Query], engines: Engines, config: Config, scratch: Path, advance: Advance) -> Grown:
     path = scratch / JOURNAL_FILE
     path.touch()
-    trees: dict[tuple[str, str], SearchTree] = {}
+    trees: dict[str, SearchTree] = {}
     accepted = 0
     policy = engines.policy()
     before = policy.tokens_generated
-    with path.open("r+b") as stream, track(what, len(queries)) as advance:
-        for tree in engines.scheduler(config.scheduler, Journal(stream)).run(queries):
-            trees[tree.strategy, tree.problem.id] = tree
+    with path.open("r+b") as stream:
+        journal = Journal(stream)
+        of_workers = Records.of_workers(scratch)
+        journal.admit(record for tree in of_workers for record in of_workers.of(tree))
+        for tree in engines.scheduler(config.scheduler, journal).run(queries):
+            trees[f"{tree.strategy}/{tree.problem.id}"] = tree
             accepted += bool((tree.flags & Flag.ACCEPTED).any())
             advance(len(trees), f"{accepted} solved" if engines.checker else "")
-    grown = [trees[query.search.name, query.problem.id] for query in queries]
-    _tell_failures(grown, what)
-    return Grown(grown, policy.fingerprint, policy.tokens_generated - before)
+    return Grown([trees[name_of(query)] for query in queries], policy.fingerprint, policy.tokens_generated - before)
 
 
-def _tell_failures(trees: Sequence[SearchTree], what: str) -> None:
-    """Say how many trees were given up. Raises `InputError` where all were."""
-    failures = [tree.failure for tree in trees if tree.failure]
-    if failures:
-        told = f"{len(failures)} of {len(trees)} trees were given up; the first: {failures[0]}"
-        if len(failures) == len(trees):
-            raise InputError(told)
-        console.print(f"{what}: {told}")
+def _spread(queries: Sequence[Query], engines: Engines, config: Config, scratch: Path, advance: Advance) -> Grown:
+    work = Growing(engines, config.scheduler, scratch)
+    packed: dict[str, bytes] = {}
+    accepted = counted = 0
+    fingerprint = ""
+    for report in Spread(fleet_of(dist_of(config)), work, queries).run():
+        packed |= report.done
+        accepted, counted = accepted + report.solved, counted + report.counted
+        fingerprint = report.policy
+        if report.trees:
+            advance(len(packed), f"{accepted} solved" if engines.checker else "")
+    return Grown([pickle.loads(packed[name_of(query)]) for query in queries], fingerprint, counted)

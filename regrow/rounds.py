@@ -38,8 +38,9 @@ from regrow.verified import VerifiedTree
 
 REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 SAMPLES, SCORES = "samples", "scores.json"
-NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view")
-"""Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
+NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view", "dist")
+"""Settings that say where things lie and run, and how they are shown: no figure depends on them; a later start may
+differ."""
 MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms")
 """Settings that are recorded, and in which a later start may differ, too: thresholds are only held against figures."""
 
