@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +41,7 @@ from regrow.config import (
     PrmConfig,
     settings_of,
 )
-from regrow.dist.settings import Dist
+from regrow.dist.settings import RAY, Dist
 from regrow.objectives import OBJECTIVES, Objective
 from regrow.selection import PROGRESS
 from regrow.strategy import Strategy, reading
@@ -129,7 +130,8 @@ def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
-    dist_of(config)
+    if dist_of(config).kind == RAY and not find_spec(RAY):
+        raise InputError("config dist=ray: ray is not installed, expected pip install 'regrow[ray]'")
     _check_prm(config.prm)
     _check_critics(config)
     if config.prm.engine == RECORDED != config.policy.engine:
