@@ -41,12 +41,16 @@ from regrow.tasks.task import GradedProblem, Split, Task
 class Plan:
     """Read by everything that generates.
 
+    Args:
+        models: Those that the configuration stands for, where they are known already.
+
     Raises:
         InputError: A setting that cannot be; before anything is done.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, models: Models | None = None) -> None:
         check_choices(config)
+        self._models = models
         self.config = config
         self.task: Task = task_of(config)
         self.prompt: PromptFormat = prompt_of(config)
@@ -100,6 +104,8 @@ class Plan:
 
         There is no policy with a server, and no PRM for independent samples, if none is given.
         """
+        if self._models is not None:
+            return self._models
         config, task = self.config, self.task
         policy = Path(config.policy.path) if config.policy.path else None
         if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
