@@ -264,4 +264,4 @@ def test_settings_that_cannot_be_are_told(wrong, said):
 def test_workers_share_devices_out_among_themselves():
     assert [Dist(gpus=2).devices(place) for place in range(3)] == [[0, 1], [2, 3], [4, 5]]
     assert [Dist(gpus=0.5).devices(place) for place in range(4)] == [[0], [0], [1], [1]]
-    assert Dist().devices(0) is None
+    assert Dist().devices(0) == []
