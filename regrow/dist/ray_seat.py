@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import ObjectLostError, RayActorError
 
 from mcts.errors import InputError, first_line
 from regrow.dist.settings import Dist
@@ -38,7 +38,7 @@ class Desk:
 class RaySeat:
     """An actor with devices, cores and resources that Ray keeps for it. The first one joins or starts the cluster."""
 
-    lost: tuple[type[BaseException], ...] = (RayActorError,)
+    lost: tuple[type[BaseException], ...] = (RayActorError, ObjectLostError)  # or the report, with its machine
 
     def __init__(self, dist: Dist) -> None:
         _join(dist)

@@ -20,7 +20,7 @@ class Dist:
         cpus: Threads of a worker; also what Ray reserves.
         resources: Further resources that Ray reserves for a worker, by name.
         address: Of the Ray cluster; `auto` is the one that this machine belongs to, None starts one here.
-        restarts: How many workers that died are replaced, in the whole run; the others go on without further ones.
+        restarts: How many workers that died are replaced, between two trainings; then the others go on without them.
         patience_s: How long Ray may take to find room for a first worker, and that to load its engines.
 
     Raises:

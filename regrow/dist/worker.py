@@ -15,7 +15,7 @@ from policy.devices import VISIBLE
 from regrow.lazy import Lazy
 
 BEAT_S = 0.25
-"""How long a worker goes on after something is done before it says so: what bounds the calls that a controller makes."""
+"""Least time between two reports of a worker that has more to do: it bounds the calls that a controller makes."""
 
 THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
