@@ -18,6 +18,7 @@ from mcts.search import BestOfN, MctsStar, RolloutBranching
 from mcts.types import Problem
 from mcts.walk import Query
 from regrow.build import dist_of
+from regrow.cli import UNUSABLE, main
 from regrow.config import Config, SchedulerConfig, schema_of
 from regrow.dist.fleet import Fleet, end, fleet_of
 from regrow.dist.growing import Growing
@@ -259,6 +260,23 @@ def test_what_a_worker_writes_after_it_was_given_up_counts_for_nothing(tmp_path)
 def test_settings_that_cannot_be_are_told(wrong, said):
     with pytest.raises(ValueError, match=said):
         Dist(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dist=local", "dist.workers=0"], "config dist: workers=0, expected 1 or more"),
+        (["dist.address=auto"], "address or resources with kind=none, expected dist=ray"),
+        (["dist=ray"], "dist=ray: ray is not installed, expected pip install 'regrow[ray]'"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_before_anything_is_done(words, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("regrow.build.find_spec", lambda name: None)
+    assert main(["generate", "count=3", f"run.dir={tmp_path / 'run'}", *words]) == UNUSABLE
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "run/manifest.json").exists()
 
 
 def test_workers_share_devices_out_among_themselves():

@@ -34,8 +34,8 @@ class Reading(Iterator[tuple[int, Shard]]):
     def __next__(self) -> tuple[int, Shard]:
         return next(self._shards)
 
-    def __length_hint__(self) -> int:
-        """About how many are to come."""
+    def __length_hint__(self) -> Any:
+        """About how many are to come; `NotImplemented` where nobody knows."""
         if self._plan.total is None:
             return NotImplemented
         return max(0, -(-(self._plan.total - self.totals["read"]["problems"]) // self._plan.problems_per_shard))
