@@ -8,6 +8,7 @@ A record is one line: the CRC-32 of the rest in hexadecimal, a space, and the JS
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import BinaryIO, Protocol
 from zlib import crc32
@@ -16,6 +17,7 @@ from mcts.errors import InputError
 from mcts.types import Proposal, Propose, Score, State, Step, StepEnd, Ticket, Values, tokens_in
 
 STOP = "stop"
+_FIRST = json.JSONDecoder()
 
 
 class JournalError(InputError):
@@ -131,6 +133,13 @@ class Journal:
         self.tokens_replayed += tokens_in(proposal)
         return proposal
 
+    def admit(self, records: Iterable[bytes]) -> None:
+        """Take in records of another journal, as `tree_of` found them: they are replayed, and not written again."""
+        for line in records:
+            record = _parse(line)
+            assert record is not None
+            self._replies[record[0]] = record[1:]
+
     def holds(self, ticket: Ticket) -> bool:
         """Whether there is a record of `ticket` that was not replayed yet."""
         return ticket in self._replies
@@ -154,6 +163,12 @@ class Journal:
         self._stream.flush()
 
 
+def tree_of(line: bytes) -> str | None:
+    """The tree that a record is of; None if the line is not intact. Much quicker than reading the reply."""
+    body = _body(line)
+    return None if body is None else str(_FIRST.raw_decode(body.decode(), 1)[0])
+
+
 def _plain(reply: Proposal | Values) -> object:
     return [
         [[s.text, s.token_ids, s.logprobs, s.end] for s in item] if isinstance(item, tuple) else item for item in reply
@@ -162,8 +177,13 @@ def _plain(reply: Proposal | Values) -> object:
 
 def _parse(line: bytes) -> tuple[Ticket, str, str] | None:
     """A record's ticket, digest and still encoded reply; None if the line is not intact."""
-    checksum, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % crc32(body):
+    body = _body(line)
+    if body is None:
         return None
     tree, number, digest, reply = json.loads(body)
     return Ticket(tree, number), digest, json.dumps(reply)
+
+
+def _body(line: bytes) -> bytes | None:
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    return body if line.endswith(b"\n") and checksum == b"%08x" % crc32(body) else None

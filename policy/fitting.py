@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import DistributedType, PartialState
 from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging as transformers_logging
 
@@ -74,6 +75,7 @@ def fit(
         )
         # A process has one device; left alone, the Trainer takes all that it sees and makes batches larger.
         arguments._n_gpu = min(arguments.n_gpu, 1)
+        _shard_cpus_too()
         trainer = LessonTrainer(
             loss=loss,
             reference=frozen,
@@ -85,6 +87,8 @@ def fit(
         )
         if trainer.is_fsdp_enabled and (validation or config.lora.rank or config.checkpoint_every):
             raise InputError("policy training: FSDP goes without validation, lora and checkpoint_every")
+        if _wants_fsdp() and not trainer.is_fsdp_enabled:
+            raise InputError("policy training: FSDP of one process, expected --num_processes of 2 or more")
         trainer.remove_callback(PrinterCallback)
         trainer.plateau = plateau if validation else None
         last = [str(path) for path in checkpoints(folder)][-1:]
@@ -152,6 +156,16 @@ def _evaluation(config: TrainPolicy, at_once: int) -> dict[str, Any]:
     }
 
 
+def _wants_fsdp() -> bool:
+    return os.environ.get("ACCELERATE_USE_FSDP", "false") == "true"
+
+
+def _shard_cpus_too() -> None:
+    """Have FSDP where it was asked for: accelerate 1.15 trains whole copies on CPUs instead, without a word."""
+    if _wants_fsdp() and PartialState().distributed_type is DistributedType.MULTI_CPU:
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU  # whose branch it takes then
+
+
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +178,7 @@ def _reference(start: Path, reference: Path | None, config: TrainPolicy) -> PreT
 
 def _save(trainer: LessonTrainer, model: Any, tokenizer: Any, start: Path, out: Path, config: TrainPolicy) -> None:
     """Write the checkpoint, from one process; the others wait for it."""
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+    weights = _gathered(trainer) if trainer.is_fsdp_enabled else None
     if trainer.is_world_process_zero():
         if config.lora.rank and config.lora.merged:
             model = model.merge_and_unload()
@@ -174,6 +188,13 @@ def _save(trainer: LessonTrainer, model: Any, tokenizer: Any, start: Path, out: 
             model.peft_config["default"].base_model_name_or_path = str(start.resolve())
         checkpoint.save(model, tokenizer, out, weights)
     trainer.accelerator.wait_for_everyone()
+
+
+def _gathered(trainer: LessonTrainer) -> dict[str, torch.Tensor]:
+    """The whole weights out of the shards of all processes, on the first; tied ones once, as elsewhere."""
+    tied: Any = getattr(trainer.model, "all_tied_weights_keys", {})
+    whole: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return {name: weight for name, weight in whole.items() if name not in tied}
 
 
 @contextmanager

@@ -36,7 +36,8 @@ class TrainPolicy:
         eval_every: Steps between evaluations; the last step is always evaluated.
         checkpoint_every: Steps between checkpoints from which a killed training goes on; None makes none.
         launch: Trains on several devices: a command that starts a process for each, such as `accelerate launch
-            --num_processes 4`. Empty trains in this process.
+            --num_processes 4`; with `--use_fsdp --fsdp_version 2` they share the weights out. Empty trains in this
+            process.
     """
 
     learning_rate: float = 2e-3

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from mcts.errors import InputError, first_line
+from policy.devices import visible
 from policy.loop import LoopThread
 from policy.vllm_settings import VllmSettings
 
@@ -90,7 +91,8 @@ class VllmEngine:
         self.prompt_tokens = self.cached_tokens = 0
         self._loop = LoopThread("vllm")
         try:
-            with _unnamed_main(), _own_port(), _guarded() as self._guard:
+            devices = visible(settings.device_numbers, f"{role}.vllm.devices")
+            with devices, _unnamed_main(), _own_port(), _guarded() as self._guard:
                 self._engine = self._loop.soon(start()).result()
         except (ValueError, RuntimeError, OSError) as error:
             self._loop.close()

@@ -13,8 +13,9 @@ from mcts.tree import SearchTree
 from mcts.types import Problem
 from regrow import base
 from regrow.answer import Answer
-from regrow.build import budget_of, check_choices, checker_of, policy_of, scorer_of, strategy_of
+from regrow.build import budget_of, check_choices, checker_of, dist_of, policy_of, scorer_of, strategy_of
 from regrow.config import RECORDED, WITHOUT_WEIGHTS, Config
+from regrow.dist.settings import NONE
 from regrow.models import Models
 from regrow.panel import panel_of
 from regrow.provenance import digest
@@ -51,6 +52,8 @@ class Answering:
         self._seed = config.seed
         self._ahead = 2 * config.scheduler.trees_at_once
         check_choices(config, outputs=OUTPUTS)
+        if (kind := dist_of(config).kind) != NONE:
+            raise InputError(f"config dist={kind}: is for train, evaluate, imagine and generate, expected dist=none")
         models = models_of(config, self.task)
         assert models.prm is not None
         self.policy = policy_of(config, models.policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ from regrow.config import (
     PrmConfig,
     settings_of,
 )
+from regrow.dist.settings import RAY, Dist
 from regrow.objectives import OBJECTIVES, Objective
 from regrow.selection import PROGRESS
 from regrow.strategy import Strategy, reading
@@ -128,6 +130,8 @@ def check_choices(config: Config, outputs: tuple[str, ...] = ("text", "json")) -
             raise InputError(f"config {key}={chosen}: expected one of {', '.join(word or 'null' for word in known)}")
     if config.prm.format not in (None, OURS) and not config.prm.path:
         raise InputError(f"config prm.format={config.prm.format}: expected prm.path to name a checkpoint of it")
+    if dist_of(config).kind == RAY and not find_spec(RAY):
+        raise InputError("config dist=ray: ray is not installed, expected pip install 'regrow[ray]'")
     _check_prm(config.prm)
     _check_critics(config)
     if config.prm.engine == RECORDED != config.policy.engine:
@@ -287,14 +291,21 @@ def _vllm_scorer(config: Config, path: Path) -> StepScorer:
     return VllmScorer(path, start, settings=repr(settings), format=config.prm.format)
 
 
+def dist_of(config: Config) -> Dist:
+    """Where searches run."""
+    return settings_of(Dist, fields_of(config.dist), "dist")
+
+
 def end_engines() -> None:
-    """Give back the memory of engines that run beside us: models are about to be trained here.
+    """Give back the memory of engines that run beside us, and of workers: models are about to be trained here.
 
     They start again when they are needed; vLLM can only sleep where there is a GPU.
     """
     from policy.vllm_engine import end
+    from regrow.dist import fleet
 
     end()
+    fleet.end()
 
 
 def fields_of(node: Any) -> dict[str, Any]:

@@ -42,6 +42,7 @@ _QUIET = {
     "DO_NOT_TRACK": "1",  # vLLM and huggingface_hub
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, through which transformers and TRL report, too
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",  # datasets
+    "RAY_USAGE_STATS_ENABLED": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",

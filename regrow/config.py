@@ -27,6 +27,7 @@ from policy.vllm_settings import VllmSettings
 from prm.peers import Peers
 from prm.train import TrainPrm
 from regrow.alarms import Alarms
+from regrow.dist.settings import Dist
 from regrow.gate import Gate
 from regrow.generate.selection import Selection
 from regrow.imagine.imagination import Imagination
@@ -92,7 +93,13 @@ def schema_of(settings: type, **extra: str | None) -> Any:
         else:
             default = field(default=MISSING if item.default is dataclasses.MISSING else item.default)
         fields.append((item.name, hints[item.name], default))
-    return dataclasses.make_dataclass(settings.__name__, fields)
+    travels = {"__reduce__": lambda self: (_revived, (settings, extra, vars(self)))}  # it has no name to be found by
+    return dataclasses.make_dataclass(settings.__name__, fields, namespace=travels)
+
+
+def _revived(settings: type, extra: Mapping[str, str | None], values: Mapping[str, Any]) -> Any:
+    """What a mirror was, in another process."""
+    return schema_of(settings, **extra)(**values)
 
 
 def settings_of(settings: type[T], node: Mapping[str, Any], where: str) -> T:
@@ -422,6 +429,7 @@ class Config:
     budgets: list[int] = field(default_factory=list)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
+    dist: Any = field(default_factory=schema_of(Dist))
     round: RoundConfig = field(default_factory=RoundConfig)
     pseudo_labels: Any = field(default_factory=schema_of(PseudoLabels))
     gate: Any = field(default_factory=schema_of(Gate))

@@ -26,9 +26,11 @@ from regrow.compose import search_nodes
 from regrow.config import RECORDED, Config
 from regrow.contest_report import REPORT_JSON, show, write_report
 from regrow.diagnosis import InvertedScorer, OracleScorer
+from regrow.engines import Engines
 from regrow.evaluation import answered
 from regrow.experiment import Experiment, digest_of
-from regrow.grow import Account, grow
+from regrow.grow import grow
+from regrow.lazy import Lazy
 from regrow.manifest import Stage, open_run
 from regrow.models import Models
 from regrow.panel import panel_of
@@ -92,24 +94,19 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
     problems = it.held_out[: config.evaluate.drawn]
 
     def work(folder: Path) -> dict[str, Any]:
-        generator = policy_of(dataclasses.replace(config, seed=seed), models.policy)
         unit = Unit(config.evaluate.unit)
         budget = Budget(tokens=budgets[-1]) if unit is Unit.TOKENS else Budget(simulations=budgets[-1])
         queries = [
             strategy.query(graded.problem, budget, seed, "contest", marks=budgets, unit=unit) for graded in problems
         ]
-        account = Account()
-        trees = grow(
-            queries,
-            generator,
+        engines = Engines(
+            Lazy(policy_of, dataclasses.replace(config, seed=seed), models.policy),
             _scorer(it, models, strategy),
-            config.scheduler,
-            checker=it.checker,
-            panel=panel_of(config, models, strategy),
-            scratch=it.run.scratch(name),
-            what=f"{strategy.name}, seed {seed}",
-            account=account,
+            Lazy(panel_of, config, models, strategy),
+            it.checker,
         )
+        grown = grow(queries, engines, config, scratch=it.run.scratch(name), what=f"{strategy.name}, seed {seed}")
+        trees = grown.trees
         correct = [
             [answered(it.task, strategy, graded, tree) for graded, tree in zip(problems, at_mark, strict=True)]
             for at_mark in _by_mark(trees)
@@ -123,7 +120,7 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
             "problems": len(trees),
             "failed": sum(bool(tree.failure) for tree in trees),
             "tokens_generated": sum(one.tokens_generated for one in spent),
-            "counted_by_policy": generator.tokens_generated + account.tokens_replayed,
+            "counted_by_policy": grown.counted,
             "tokens_scored": sum(one.tokens_scored for one in spent),
             "policy_calls": sum(one.policy_calls for one in spent),
             "scorer_calls": sum(one.scorer_calls for one in spent),
@@ -140,16 +137,20 @@ def _search(it: Experiment, strategy: Strategy, models: Models, budgets: tuple[i
     return it.run.stage(name, inputs=inputs, work=work)
 
 
-def _scorer(it: Experiment, models: Models, strategy: Strategy) -> StepScorer | None:
+def _scorer(it: Experiment, models: Models, strategy: Strategy) -> Lazy[StepScorer | None]:
     """What `evaluate.values` names."""
     match it.config.evaluate.values:
         case "oracle":
-            return OracleScorer(it.task, it.held_out)
+            return Lazy(OracleScorer, it.task, it.held_out)
         case "constant":
-            return ConstantScorer()
+            return Lazy(ConstantScorer)
         case values:
-            scorer = _prm(it.config, models.prm, strategy)
-            return InvertedScorer(scorer) if scorer and values == "inverted" else scorer
+            return Lazy(_inverted if values == "inverted" else _prm, it.config, models.prm, strategy)
+
+
+def _inverted(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
+    scorer = _prm(config, path, strategy)
+    return InvertedScorer(scorer) if scorer else None
 
 
 def _prm(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:

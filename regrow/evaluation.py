@@ -15,8 +15,10 @@ from mcts.search import BestOfN
 from mcts.tree import NO_NODE, ROOT, SearchTree
 from mcts.types import Outcome, Step
 from mcts.walk import Query
-from regrow.config import SchedulerConfig
+from regrow.config import Config
+from regrow.engines import Engines
 from regrow.grow import grow
+from regrow.lazy import Lazy
 from regrow.report import EvalRow, eval_row
 from regrow.strategy import Strategy
 from regrow.tasks.task import GradedProblem, Task
@@ -50,6 +52,7 @@ class Evaluator:
         samples: Solutions drawn per problem for `sample`.
         checker: Whose verdicts the searches may use.
         panel: Who else the searches may ask.
+        config: For `regrow.grow.grow`.
     """
 
     task: Task
@@ -59,11 +62,11 @@ class Evaluator:
     budget: Budget
     samples: int
     checker: Checker | None
-    panel: Panel
-    limits: SchedulerConfig
+    panel: Lazy[Panel]
+    config: Config
     seed: int
 
-    def plain(self, policy: Policy, scratch: Path, label: str) -> Evaluation:
+    def plain(self, policy: Lazy[Policy], scratch: Path, label: str) -> Evaluation:
         """Greedy decoding and the mean of some samples: how good the policy is on its own.
 
         Args:
@@ -73,7 +76,7 @@ class Evaluator:
         once, sample = Budget(simulations=1), Strategy(BestOfN(width=self.samples, name="sample"))
         few = self.problems[: self.drawn]
         queries = [*self._queries(GREEDY, once, self.problems, label), *self._queries(sample, once, few, label)]
-        trees = self._grow(queries, policy, None, None, scratch / "plain", f"{label}, sampling")
+        trees = self._grow(queries, Engines(policy), scratch / "plain", f"{label}, sampling")
         result = Evaluation(samples=trees[len(self.problems) :])
         greedy = [answered(self.task, GREEDY, *pair) for pair in zip(self.problems, trees, strict=False)]
         self._add(result, "greedy", "none", trees[: len(self.problems)], greedy)
@@ -81,7 +84,9 @@ class Evaluator:
         self._add(result, "sample", "mean", result.samples, shares)
         return result
 
-    def contest(self, policy: Policy, scorers: Mapping[str, StepScorer], scratch: Path, label: str) -> Evaluation:
+    def contest(
+        self, policy: Lazy[Policy], scorers: Mapping[str, Lazy[StepScorer]], scratch: Path, label: str
+    ) -> Evaluation:
         """The search with each of the `scorers`, named as their rows, and best-of-N with the first, at equal tokens."""
         few, result = self.problems[: self.drawn], Evaluation()
         search = self.strategy.search
@@ -91,7 +96,8 @@ class Evaluator:
         selected_by = "checker" if self.checker else self.strategy.choice.value
         for name, strategy, scorer in contestants:
             queries = self._queries(strategy, self.budget, few, label)
-            trees = self._grow(queries, policy, scorer, self.checker, scratch / name, f"{label}, {name}")
+            engines = Engines(policy, scorer, self.panel, self.checker)
+            trees = self._grow(queries, engines, scratch / name, f"{label}, {name}")
             scores = [answered(self.task, strategy, *pair) for pair in zip(few, trees, strict=True)]
             self._add(result, name, selected_by, trees, scores)
         return result
@@ -108,17 +114,9 @@ class Evaluator:
     ) -> list[Query]:
         return [strategy.query(graded.problem, budget, self.seed, label) for graded in problems]
 
-    def _grow(
-        self,
-        queries: Sequence[Query],
-        policy: Policy,
-        scorer: StepScorer | None,
-        checker: Checker | None,
-        scratch: Path,
-        what: str,
-    ) -> list[SearchTree]:
+    def _grow(self, queries: Sequence[Query], engines: Engines, scratch: Path, what: str) -> list[SearchTree]:
         scratch.mkdir(parents=True, exist_ok=True)
-        return grow(queries, policy, scorer, self.limits, checker=checker, panel=self.panel, scratch=scratch, what=what)
+        return grow(queries, engines, self.config, scratch=scratch, what=what).trees
 
 
 def answered(task: Task, strategy: Strategy, graded: GradedProblem, tree: SearchTree) -> float:

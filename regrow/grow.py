@@ -8,79 +8,87 @@ from pathlib import Path
 
 from mcts.errors import InputError
 from mcts.journal import Journal
-from mcts.panel import NOBODY, Panel
-from mcts.ports import Checker, Policy, StepScorer
-from mcts.scheduler import Scheduler
 from mcts.tree import Flag, SearchTree
 from mcts.walk import Query
-from regrow.config import SchedulerConfig
-from regrow.progress import console, track
+from regrow.build import dist_of
+from regrow.config import Config
+from regrow.dist.fleet import fleet_of
+from regrow.dist.growing import Growing
+from regrow.dist.records import JOURNAL_FILE, Records
+from regrow.dist.settings import NONE
+from regrow.dist.spread import Spread
+from regrow.engines import Engines
+from regrow.progress import Advance, console, track
+from regrow.searches import name_of
 
-JOURNAL_FILE = "journal.txt"
 
-
-@dataclass(slots=True)
-class Account:
-    """What a policy's own count of its tokens lacks.
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What was grown.
 
     Attributes:
-        tokens_replayed: Generated before an earlier start was stopped, as its journal tells.
+        trees: In the order of the queries.
+        policy: The policy's fingerprint.
+        counted: Tokens of all replies, by the policy's own count; of those from journals, by their records.
     """
 
-    tokens_replayed: int = 0
+    trees: list[SearchTree]
+    policy: str
+    counted: int
 
 
-def grow(
-    queries: Sequence[Query],
-    policy: Policy,
-    scorer: StepScorer | None,
-    limits: SchedulerConfig,
-    *,
-    checker: Checker | None,
-    panel: Panel = NOBODY,
-    scratch: Path,
-    what: str,
-    account: Account | None = None,
-) -> list[SearchTree]:
-    """Run all `queries`; return their trees in the order of the queries.
+def grow(queries: Sequence[Query], engines: Engines, config: Config, *, scratch: Path, what: str) -> Grown:
+    """Run all `queries`, here or spread over workers.
 
     Args:
-        scratch: Folder of the journal. Called again after a crash, the search goes on where the journal ends.
+        config: For `scheduler` and `dist`.
+        scratch: Folder of the journals. Called again after a crash, the search goes on where they end.
         what: What the progress bar says.
         account: Is told what came from the journal.
 
     Raises:
-        InputError: Every tree was given up.
+        InputError: Every tree was given up, or a model cannot be loaded.
     """
-    path = scratch / JOURNAL_FILE
-    path.touch()
-    trees: dict[tuple[str, str], SearchTree] = {}
-    accepted = 0
-    failures: list[str] = []
-    with path.open("r+b") as stream, track(what, len(queries)) as advance:
-        journal = Journal(stream)
-        scheduler = Scheduler(
-            policy,
-            scorer,
-            panel=panel,
-            checker=checker,
-            max_depth=limits.max_depth,
-            max_tokens=limits.max_tokens,
-            trees_at_once=limits.trees_at_once,
-            silence_s=limits.silence_s,
-            journal=journal,
-        )
-        for tree in scheduler.run(queries):
-            trees[tree.strategy, tree.problem.id] = tree
-            accepted += bool((tree.flags & Flag.ACCEPTED).any())
-            if tree.failure:
-                failures.append(tree.failure)
-            advance(len(trees), f"{accepted} solved" if checker else "")
-    if account is not None:
-        account.tokens_replayed += journal.tokens_replayed
+    dist = dist_of(config)
+    with track(what, len(queries)) as advance:
+        grown = (_alone if dist.kind == NONE else _spread)(queries, engines, config, scratch, advance)
+    failures = [tree.failure for tree in grown.trees if tree.failure]
     if failures:
-        told = f"{len(failures)} of {len(trees)} trees were given up; the first: {failures[0]}"
-        if len(failures) == len(trees):
+        told = f"{len(failures)} of {len(grown.trees)} trees were given up; the first: {failures[0]}"
+        if len(failures) == len(grown.trees):
             raise InputError(told)
         console.print(f"{what}: {told}")
-    return [trees[query.search.name, query.problem.id] for query in queries]
+    return grown
+
+
+def _alone(queries: Sequence[Query], engines: Engines, config: Config, scratch: Path, advance: Advance) -> Grown:
+    path = scratch / JOURNAL_FILE
+    path.touch()
+    trees: dict[str, SearchTree] = {}
+    accepted = 0
+    policy = engines.policy()
+    before = policy.tokens_generated
+    with path.open("r+b") as stream:
+        journal = Journal(stream)
+        of_workers = Records.of_workers(scratch)
+        journal.admit(record for tree in of_workers for record in of_workers.of(tree))
+        for tree in engines.scheduler(config.scheduler, journal).run(queries):
+            trees[f"{tree.strategy}/{tree.problem.id}"] = tree
+            accepted += bool((tree.flags & Flag.ACCEPTED).any())
+            advance(len(trees), f"{accepted} solved" if engines.checker else "")
+    counted = policy.tokens_generated - before + journal.tokens_replayed
+    return Grown([trees[name_of(query)] for query in queries], policy.fingerprint, counted)
+
+
+def _spread(queries: Sequence[Query], engines: Engines, config: Config, scratch: Path, advance: Advance) -> Grown:
+    work = Growing(engines, config.scheduler, scratch)
+    trees: dict[str, SearchTree] = {}
+    accepted = counted = 0
+    fingerprint = ""
+    for report in Spread(fleet_of(dist_of(config)), work, queries).run():
+        trees |= report.done
+        accepted, counted = accepted + report.solved, counted + report.counted
+        fingerprint = report.policy
+        if report.trees:
+            advance(len(trees), f"{accepted} solved" if engines.checker else "")
+    return Grown([trees[name_of(query)] for query in queries], fingerprint, counted)

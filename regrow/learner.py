@@ -19,8 +19,10 @@ from policy.train import train as train_policy
 from regrow import base, provenance
 from regrow.build import end_engines, policy_of, scorer_of
 from regrow.config import CRITICS
+from regrow.engines import Engines
 from regrow.experiment import Experiment, digest_of
 from regrow.grow import grow
+from regrow.lazy import Lazy
 from regrow.lessons import lessons_of, material_of
 from regrow.logbook import LOGS, loggers_of
 from regrow.manifest import Stage
@@ -135,16 +137,14 @@ class Learner:
             queries = [
                 strategy.query(graded.problem, it.round_budget, config.seed, "search", number) for graded in problems
             ]
-            trees = grow(
-                queries,
-                policy_of(config, self.models.policy),
-                scorer_of(config, self.models.prm) if self.models.prm else None,
-                config.scheduler,
-                checker=it.checker,
-                panel=panel_of(config, self.models, strategy),
-                scratch=it.run.scratch(name),
-                what=f"round {number}, {'searching' if is_search else 'sampling for rest_em'}",
+            engines = Engines(
+                Lazy(policy_of, config, self.models.policy),
+                Lazy(scorer_of, config, self.models.prm) if self.models.prm else None,
+                Lazy(panel_of, config, self.models, strategy),
+                it.checker,
             )
+            what = f"round {number}, {'searching' if is_search else 'sampling for rest_em'}"
+            trees = grow(queries, engines, config, scratch=it.run.scratch(name), what=what).trees
             write_trees(folder, (VerifiedTree.labelled(tree, "", {}) for tree in trees))
             return {"tokens_generated": tokens_of(trees)}
 

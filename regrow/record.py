@@ -11,8 +11,9 @@ from policy.server_settings import REACHING
 if TYPE_CHECKING:
     from regrow.config import Config
 
-NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view", "sweep")
-"""Settings that say where things lie and how they are shown: no figure depends on them; a later start may differ."""
+NOT_RECORDED = ("run", "output", "out", "cache", "tree", "log", "view", "sweep", "dist")
+"""Settings that say where things lie and run, and how they are shown: no figure depends on them; a later start may
+differ."""
 MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms", "scheduler.silence_s")
 """Settings that are recorded, and in which a later start may differ, too: no figure depends on what they say."""
 

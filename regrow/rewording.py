@@ -14,6 +14,7 @@ from regrow.experiment import Experiment
 from regrow.imagine.asking import drawn
 from regrow.imagine.rephrasings import rephrasings
 from regrow.judging import judged, judged_without_gold
+from regrow.lazy import Lazy
 from regrow.pseudo_labels import PseudoLabels, votes
 from regrow.sampling import sampler, tokens_of
 from regrow.strategy import answers_of
@@ -43,7 +44,8 @@ def reword(it: Experiment, policy: Path, problems: Sequence[Problem], folder: Pa
     ]
     scratch, what = it.run.scratch(name) / "solved", "solving the same in other words"
     strategy = sampler(it, labels.samples)
-    trees = drawn(it, policy_of(it.config, policy), asked, strategy, scratch, name=f"{name}, solved", what=what)
+    solves = Lazy(policy_of, it.config, policy)
+    trees = drawn(it, solves, asked, strategy, scratch, name=f"{name}, solved", what=what).trees
     write_trees(folder, (VerifiedTree.labelled(tree, "", {}) for tree in trees))
     return {"tokens_generated": said.tokens_generated + tokens_of(trees), "rewordings": len(asked)}
 

@@ -21,6 +21,7 @@ from regrow.diagnosis import OracleScorer, ShuffledScorer
 from regrow.evaluation import Evaluation, Evaluator
 from regrow.experiment import Experiment, digest_of
 from regrow.judging import judged
+from regrow.lazy import Lazy
 from regrow.learner import Learned, Learner, Teacher
 from regrow.logbook import loggers_of, open_logbook
 from regrow.manifest import Run, Stage, open_run
@@ -171,25 +172,26 @@ class Rounds:
             budget=it.evaluate_budget,
             samples=config.evaluate.samples,
             checker=it.checker,
-            panel=panel_of(config, models, it.strategy),
-            limits=config.scheduler,
+            panel=Lazy(panel_of, config, models, it.strategy),
+            config=config,
             seed=seed_of(config.seed, "evaluate", number),
         )
 
         def work(folder: Path) -> dict[str, Any]:
-            policy, scratch = policy_of(config, models.policy), it.run.scratch(name)
+            policy, scratch = Lazy(policy_of, config, models.policy), it.run.scratch(name)
             plain = evaluator.plain(policy, scratch, label)
             found, quality, exact = Evaluation(), None, None
-            scorer = scorer_of(config, models.prm) if models.prm else None
-            samples = valued(scorer, it.strategy.aggregate, plain.samples) if scorer else plain.samples
+            scorer = Lazy(scorer_of, config, models.prm) if models.prm else None
+            samples = valued(scorer(), it.strategy.aggregate, plain.samples) if scorer else plain.samples
             write_trees(folder / SAMPLES, (VerifiedTree.labelled(tree, "", {}) for tree in samples))
             if scorer is not None:
-                scorers: dict[str, StepScorer] = {"search": scorer}
+                scorers: dict[str, Lazy[StepScorer]] = {"search": scorer}
                 if config.evaluate.diagnosis:
-                    scorers["oracle"] = OracleScorer(it.task, it.held_out)
-                    scorers["shuffled"] = ShuffledScorer(values_by_depth(scorer, plain.samples), config.seed)
+                    scorers["oracle"] = Lazy(OracleScorer, it.task, it.held_out)
+                    shuffled = values_by_depth(scorer(), plain.samples)
+                    scorers["shuffled"] = Lazy(ShuffledScorer, shuffled, config.seed)
                 found = evaluator.contest(policy, scorers, scratch, label)
-                quality = self._prm_quality(number, scorer, folder, plain)
+                quality = self._prm_quality(number, scorer(), folder, plain)
             if models.exact is not None:
                 exact = self._prm_quality(number, scorer_of(config, models.exact), folder, plain)
             atomic.write_json(folder / SCORES, plain.scores | found.scores)

@@ -10,8 +10,10 @@ from mcts.budget import Budget
 from mcts.search import BestOfN
 from mcts.tree import SearchTree
 from regrow.build import policy_of
+from regrow.engines import Engines
 from regrow.experiment import Experiment
 from regrow.grow import grow
+from regrow.lazy import Lazy
 from regrow.strategy import Strategy
 from regrow.tasks.task import GradedProblem
 from regrow.trace_store import write_trees
@@ -40,15 +42,8 @@ def draw(
     """
     strategy = sampler(it, samples)
     queries = [strategy.query(graded.problem, ONCE, it.config.seed, name) for graded in problems]
-    trees = grow(
-        queries,
-        policy_of(it.config, policy),
-        None,
-        it.config.scheduler,
-        checker=None,
-        scratch=it.run.scratch(name),
-        what=what,
-    )
+    engines = Engines(Lazy(policy_of, it.config, policy))
+    trees = grow(queries, engines, it.config, scratch=it.run.scratch(name), what=what).trees
     write_trees(folder, (VerifiedTree.labelled(tree, "", {}) for tree in trees))
     return {"tokens_generated": tokens_of(trees)}
 

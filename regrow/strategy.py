@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from mcts.aggregate import Aggregate
 from mcts.budget import Budget, Unit
@@ -33,7 +34,11 @@ def reading(search: Search, task: Task) -> Search:
         def answer(self, steps: tuple[str, ...]) -> str | None:
             return read(steps)
 
-    return TaskAuto(**{item.name: getattr(search, item.name) for item in dataclasses.fields(search)})
+        def __reduce__(self) -> tuple[Any, ...]:
+            return reading, (Auto(**settings), task)
+
+    settings = {item.name: getattr(search, item.name) for item in dataclasses.fields(search)}
+    return TaskAuto(**settings)
 
 
 @dataclass(frozen=True, slots=True)

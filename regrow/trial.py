@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from regrow.build import policy_of, scorer_of
+from regrow.engines import Engines
 from regrow.experiment import Experiment, digest_of
 from regrow.gate import POLICY, PRM, Verdict, order_right, share_right
 from regrow.grow import grow
 from regrow.judging import judged
+from regrow.lazy import Lazy
 from regrow.models import Models
 from regrow.prm_evaluation import node_values
 from regrow.progress import console
@@ -107,13 +109,11 @@ class Trial:
         strategy = sampler(it, it.gate.samples)
         trees = grow(
             [strategy.query(graded.problem, ONCE, config.seed, self.name) for graded in it.validation],
-            policy_of(config, policy),
-            None,
-            config.scheduler,
-            checker=None,
+            Engines(Lazy(policy_of, config, policy)),
+            config,
             scratch=scratch,
             what=f"{self.name}, samples of the {side} policy",
-        )
+        ).trees
         write_trees(self.folder / side, (VerifiedTree.labelled(tree, "", {}) for tree in trees))
         return [judged(it.task, graded, tree) for graded, tree in zip(it.validation, trees, strict=True)]
 

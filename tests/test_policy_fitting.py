@@ -319,6 +319,46 @@ def test_several_processes_are_one_with_as_many_batches_a_step(start, tmp_path):
     assert told[-1][2] == results[1]["train_loss"]
 
 
+FSDP = (
+    "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_state_dict_type FULL_STATE_DICT"
+)
+
+
+@pytest.mark.slow
+def test_weights_sharded_over_two_processes_are_fitted_as_those_of_one(start, tmp_path):
+    data = [replace(pair, preference=0.9, chosen_rewards=(0.5,) * len(pair.chosen.token_ids)) for pair in pairs(40)]
+    config = TrainPolicy(batch_size=4, accumulate=2, max_steps=8, learning_rate=1e-3)
+    two = replace(config, accumulate=1, launch=f"accelerate launch --num_processes 2 {FSDP}")
+    losses = {"one": [], "two": []}
+    for name, how in (("one", config), ("two", two)):
+        told = losses[name]
+        train(
+            start, data, tmp_path / name, how, loss=TReg(0.3), seed=0, progress=lambda *now, told=told: told.append(now)
+        )
+    assert [step for step, _, _ in losses["two"]] == list(range(1, 9))
+    for (_, _, alone), (_, _, sharded) in zip(*losses.values(), strict=True):
+        assert sharded == pytest.approx(alone, abs=1e-5)
+    one, other = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == other.keys()
+    assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
+    assert not torch.equal(one["model.norm.weight"], weights(start)["model.norm.weight"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("processes", "settings", "said"),
+    [
+        (2, {"checkpoint_every": 2}, "goes without validation, lora and checkpoint_every"),
+        (1, {}, "FSDP of one process"),
+    ],
+)
+def test_what_fsdp_cannot_do_is_told(processes, settings, said, start, tmp_path):
+    config = replace(QUICK, launch=f"accelerate launch --num_processes {processes} {FSDP}", **settings)
+    with pytest.raises(InputError, match=said):
+        train(start, solutions(8), tmp_path / "out", config, seed=0, scratch=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_a_launched_fit_says_is_said_here(start, tmp_path):
     for launch, said in (
         ("nowhere", "launch 'nowhere': No such file"),

@@ -133,6 +133,7 @@ def test_answers_in_a_parquet_file_are_those_in_json_lines(engines, monkeypatch,
         (["-"], "standard input:2: 'two'"),
         (["-", "problems=in.jsonl"], "both a question and problems=FILE"),
         (["3 4 -> 7", "search=auto", "search.split=0.9"], "expected split up to agreement"),
+        (["3 4 -> 7", "dist=local"], "dist=local: is for train, evaluate, imagine and generate"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_line(engines, monkeypatch, capsys, words, said):

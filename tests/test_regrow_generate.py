@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from threading import Thread
 
 import datasets
 import duckdb
@@ -18,6 +19,8 @@ from tiny_run import MODELS
 from mcts.types import Outcome
 from regrow.cli import UNUSABLE, main
 from regrow.contamination import Contamination
+from regrow.dist.fleet import fleet_of
+from regrow.dist.settings import Dist
 from regrow.generate.selection import Selection
 from regrow.generate.solutions import difficulty_of
 from regrow.tasks import make_task
@@ -98,6 +101,30 @@ def test_killed_it_goes_on_with_the_shards_and_replies_that_are_there(made, cach
     assert main(command[3:]) == 0
     assert shards(folder) == shards(made)
     assert main(command[3:]) == 0  # finished: nothing is done again
+
+
+def test_two_workers_make_the_same_data_set_though_one_of_them_is_killed(cache, tmp_path, capsys):
+    folder, half = tmp_path / "spread", tmp_path / "half"
+    command = ["generate", *SMALL, f"cache={cache}", "problems_per_shard=6"]
+    assert main([*command, f"run.dir={half}"]) == 0
+    shutil.copytree(half, folder)
+    for number in (2, 3, 4, 5, 6, 7, 8, 9):
+        shutil.rmtree(folder / f"shards/0000{number}")
+    victim = fleet_of(Dist("local", workers=2)).seats[0].call(os.getpid).result()
+
+    def kill_once_busy():
+        while not any(path.stat().st_size for path in folder.glob("journals/*.txt")):
+            time.sleep(0.002)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = Thread(target=kill_once_busy)
+    killer.start()
+    assert main([*command, f"run.dir={folder}", "dist=local", "dist.workers=2"]) == 0
+    killer.join()
+    assert "worker 0 died" in capsys.readouterr().err
+    assert shards(folder) == shards(half)
+    assert json.loads((folder / "report.json").read_text()) == json.loads((half / "report.json").read_text())
+    assert not (folder / "journals").exists()
 
 
 def test_killed_between_a_shard_and_the_end_of_its_journal_it_goes_on(made, cache, tmp_path):

@@ -11,8 +11,10 @@ from mcts.budget import Budget
 from mcts.search import BestOfN, MctsStar, RolloutBranching
 from mcts.types import Problem
 from mcts.walk import Query
-from regrow.config import SchedulerConfig
+from regrow.config import Config, SchedulerConfig
+from regrow.engines import Engines
 from regrow.grow import grow
+from regrow.lazy import Lazy
 from regrow.searcher import ClosedError, Searcher
 
 WORLD = World(vocabulary=3, depth=4, truncated=0.1, empty=0.05)
@@ -74,7 +76,8 @@ def held():
 @pytest.mark.parametrize(("arrival", "trees_at_once"), [(None, 256), (1, 1), (2, 3)])
 def test_trees_are_those_of_grow_whoever_asks_and_whatever_is_searched_beside(tmp_path, arrival, trees_at_once):
     queries = [query(i) for i in range(12)]
-    grown = grow(queries, *engines(), limits(), checker=HashChecker(), scratch=tmp_path, what="searching")
+    asked = Engines(Lazy(ScriptedPolicy, WORLD), Lazy(TableScorer), checker=HashChecker())
+    grown = grow(queries, asked, Config(scheduler=limits()), scratch=tmp_path, what="searching").trees
     pending = []
     with Searcher(*engines(arrival), checker=HashChecker(), limits=limits(trees_at_once)) as searcher:
         askers = [

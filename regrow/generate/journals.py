@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from mcts.journal import Journal
 from mcts.types import Proposal, Propose, Score, Ticket, Values
+from regrow import atomic
+
+FOLDER = "journals"
+
+
+def path_of(folder: Path, shard: int) -> Path:
+    """Where the journal of a data set's shard lies."""
+    return folder / FOLDER / f"journal-{shard:05d}.txt"
+
+
+def set_apart(folder: Path, shard: int) -> None:
+    """Put a copy in the place of a shard's journal, if there is one: who wrote it may live on, but not in it."""
+    path = path_of(folder, shard)
+    if path.exists():
+        with atomic.file(path) as copy:
+            shutil.copyfile(path, copy)
 
 
 class Journals:
     """Implements `mcts.journal.Recorder` over one file a shard.
 
     Args:
-        folder: Where the files lie.
+        folder: Of the data set.
         shard_of: The shard of a tree under way, by the tree's name.
     """
 
@@ -53,22 +69,13 @@ class Journals:
         """A shard is written: its journal goes."""
         if shard in self._open:
             self._open.pop(shard)[1].close()
-        self._path(shard).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Close the files; what is in them stays."""
-        with ExitStack() as stack:
-            for _, stream in self._open.values():
-                stack.callback(stream.close)
+        path_of(self._folder, shard).unlink(missing_ok=True)
 
     def _of(self, ticket: Ticket) -> Journal:
         shard = self._shard_of(ticket.tree)
         if shard not in self._open:
-            path = self._path(shard)
+            path = path_of(self._folder, shard)
             path.touch()
             stream = path.open("r+b")
             self._open[shard] = Journal(stream), stream
         return self._open[shard][0]
-
-    def _path(self, shard: int) -> Path:
-        return self._folder / f"journal-{shard:05d}.txt"

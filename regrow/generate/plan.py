@@ -10,9 +10,6 @@ from pathlib import Path
 
 from mcts.budget import Budget
 from mcts.errors import InputError
-from mcts.journal import Recorder
-from mcts.ports import Policy, StepScorer
-from mcts.scheduler import Scheduler
 from mcts.search import BestOfN
 from mcts.types import Problem
 from mcts.walk import Query
@@ -31,7 +28,9 @@ from regrow.build import (
     task_of,
 )
 from regrow.config import WITHOUT_WEIGHTS, Config, settings_of
+from regrow.engines import Engines
 from regrow.generate.selection import Selection
+from regrow.lazy import Lazy
 from regrow.models import Models
 from regrow.panel import panel_of
 from regrow.strategy import Strategy
@@ -42,12 +41,16 @@ from regrow.tasks.task import GradedProblem, Split, Task
 class Plan:
     """Read by everything that generates.
 
+    Args:
+        models: Those that the configuration stands for, where they are known already.
+
     Raises:
         InputError: A setting that cannot be; before anything is done.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, models: Models | None = None) -> None:
         check_choices(config)
+        self._models = models
         self.config = config
         self.task: Task = task_of(config)
         self.prompt: PromptFormat = prompt_of(config)
@@ -84,19 +87,15 @@ class Plan:
         """The tree to grow for a problem."""
         return self.strategy.query(problem, self.budget, self.seed, "generate")
 
-    def scheduler(self, journal: Recorder | None) -> Scheduler:
-        """A scheduler over the engines."""
+    @cached_property
+    def engines(self) -> Engines:
+        """Who answers; loaded where they are first asked."""
         config = self.config
-        return Scheduler(
-            self.policy,
-            self.scorer,
-            panel=panel_of(config, self.models, self.strategy),
-            checker=checker_of(config, self.task),
-            max_depth=config.scheduler.max_depth,
-            max_tokens=config.scheduler.max_tokens,
-            trees_at_once=config.scheduler.trees_at_once,
-            silence_s=config.scheduler.silence_s,
-            journal=journal,
+        return Engines(
+            Lazy(policy_of, config, self.models.policy),
+            Lazy(scorer_of, config, self.models.prm) if self.models.prm else None,
+            Lazy(panel_of, config, self.models, self.strategy),
+            checker_of(config, self.task),
         )
 
     @cached_property
@@ -105,6 +104,8 @@ class Plan:
 
         There is no policy with a server, and no PRM for independent samples, if none is given.
         """
+        if self._models is not None:
+            return self._models
         config, task = self.config, self.task
         policy = Path(config.policy.path) if config.policy.path else None
         if policy is None and config.policy.engine not in WITHOUT_WEIGHTS:
@@ -113,16 +114,6 @@ class Plan:
         if prm is None and not isinstance(self.strategy.search, BestOfN):
             prm = base.prm_zero(config, task, policy)
         return Models(policy, prm, **base.critics(config, task, policy))
-
-    @cached_property
-    def policy(self) -> Policy:
-        """The generator."""
-        return policy_of(self.config, self.models.policy)
-
-    @cached_property
-    def scorer(self) -> StepScorer | None:
-        """What values steps; None for independent samples without a PRM."""
-        return scorer_of(self.config, self.models.prm) if self.models.prm else None
 
     def _sampling(self, strategy: Strategy) -> tuple[Strategy, Budget]:
         """So many simulations a problem; independent samples are drawn in one request, which engines do best."""

@@ -35,17 +35,15 @@ class Shard:
     Attributes:
         problems: By id, in their order.
         trees: What is judged, or about to be, by problem id.
-        is_whole: Whether no problem is to come any more.
     """
 
     problems: dict[str, GradedProblem] = field(default_factory=dict)
     trees: dict[str, Future[VerifiedTree]] = field(default_factory=dict)
-    is_whole: bool = False
 
     @property
     def is_ready(self) -> bool:
         """Whether every tree is there and judged."""
-        return self.is_whole and len(self.trees) == len(self.problems) and all(t.done() for t in self.trees.values())
+        return len(self.trees) == len(self.problems) and all(t.done() for t in self.trees.values())
 
     @property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 LONGEST = 1000
 """Characters of the longest answer that is read; no gold answer of GSM8K or MATH has more than 200."""
@@ -71,11 +72,12 @@ def pattern(expression: str) -> Rule:
     if compiled.groups < 1:
         raise ValueError(f"answer rule: expected a regular expression with a group, got {expression!r}")
 
-    def rule(text: str) -> str | None:
-        found = [match[1] for match in compiled.finditer(text[-_TAIL:]) if match[1]]
-        return found[-1].strip() or None if found else None
+    return partial(_last_group, compiled)
 
-    return rule
+
+def _last_group(compiled: re.Pattern[str], text: str) -> str | None:
+    found = [match[1] for match in compiled.finditer(text[-_TAIL:]) if match[1]]
+    return found[-1].strip() or None if found else None
 
 
 def is_readable(answer: str) -> bool:
@@ -95,9 +97,8 @@ def extractor(rules: Sequence[str] = ("boxed",)) -> Rule:
     Raises:
         ValueError: A rule is neither.
     """
-    chosen = [RULES.get(rule) or pattern(rule) for rule in rules]
+    return partial(_first_said, [RULES.get(rule) or pattern(rule) for rule in rules])
 
-    def extract(text: str) -> str | None:
-        return next((answer for rule in chosen if (answer := rule(text)) is not None), None)
 
-    return extract
+def _first_said(rules: Sequence[Rule], text: str) -> str | None:
+    return next((answer for rule in rules if (answer := rule(text)) is not None), None)

@@ -15,11 +15,13 @@ from mcts.tree import SearchTree
 from mcts.types import Problem
 from policy.prompts import QUESTION
 from regrow.build import policy_of
+from regrow.engines import Engines
 from regrow.evaluation import texts
 from regrow.experiment import Experiment
-from regrow.grow import grow
+from regrow.grow import Grown, grow
 from regrow.imagine.imagination import Imagination
 from regrow.imagine.ways import EXAMPLES, WAYS, Start
+from regrow.lazy import Lazy
 from regrow.sampling import ONCE
 from regrow.strategy import Strategy
 
@@ -77,26 +79,26 @@ def replies(
         The replies, None where there is none that is whole; their trees; and the policy's fingerprint.
     """
     settings = it.imagination
-    asks = policy_of(dataclasses.replace(it.config, prompt=settings.form), policy)
+    asks = Lazy(policy_of, dataclasses.replace(it.config, prompt=settings.form), policy)
     strategy = Strategy(BestOfN(temperature=settings.temperature, name="imagine"))
-    trees = drawn(it, asks, [one.prompt for one in asked], strategy, scratch, name=name, what=what)
-    return [_said(tree, settings.form.delimiter) for tree in trees], trees, asks.fingerprint
+    found = drawn(it, asks, [one.prompt for one in asked], strategy, scratch, name=name, what=what)
+    return [_said(tree, settings.form.delimiter) for tree in found.trees], found.trees, found.policy
 
 
 def drawn(
     it: Experiment,
-    policy: Policy,
+    policy: Lazy[Policy],
     problems: Sequence[Problem],
     strategy: Strategy,
     scratch: Path,
     *,
     name: str,
     what: str,
-) -> list[SearchTree]:
+) -> Grown:
     """One simulation of a strategy for each problem; journalled in `scratch`."""
     scratch.mkdir(parents=True, exist_ok=True)
     queries = [strategy.query(problem, ONCE, it.config.seed, name) for problem in problems]
-    return grow(queries, policy, None, it.config.scheduler, checker=None, scratch=scratch, what=what)
+    return grow(queries, Engines(policy), it.config, scratch=scratch, what=what)
 
 
 def _shown(settings: Imagination, way: str) -> int:

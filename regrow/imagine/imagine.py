@@ -18,6 +18,7 @@ from regrow.imagine.filters import Dropped, Sieve
 from regrow.imagine.imagination import Imagination
 from regrow.imagine.imagined import Imagined, write_imagined
 from regrow.imagine.ways import Start
+from regrow.lazy import Lazy
 from regrow.provenance import digest
 from regrow.sampling import sampler, tokens_of
 from regrow.tasks.problems import questions
@@ -121,8 +122,8 @@ def _solved(
         return []
     problems = [candidate.problem for candidate in candidates]
     strategy = sampler(it, it.imagination.samples)
-    solves, what = policy_of(it.config, policy), f"round {number}, solving what was imagined"
-    return drawn(it, solves, problems, strategy, scratch, name=f"{name}, solved", what=what)
+    solves, what = Lazy(policy_of, it.config, policy), f"round {number}, solving what was imagined"
+    return drawn(it, solves, problems, strategy, scratch, name=f"{name}, solved", what=what).trees
 
 
 def _fate(settings: Imagination, share: float) -> str:

@@ -1,0 +1,1 @@
+"""Work spread over several engines: workers in processes of this machine, or actors of a Ray cluster."""

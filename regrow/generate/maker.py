@@ -1,0 +1,95 @@
+"""A maker of shards: trees stream through its scheduler, are judged beside it, and written a shard at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+
+from mcts.tree import SearchTree
+from regrow.config import Config
+from regrow.dist.worker import BEAT_S, Report
+from regrow.generate.journals import Journals
+from regrow.generate.plan import Plan
+from regrow.generate.shard import Shard, folder_of, record_of
+from regrow.judging import judged
+from regrow.models import Models
+from regrow.searches import Searches, name_of
+from regrow.verified import VerifiedTree
+
+Order = tuple[int, Shard]
+"""A shard and its number."""
+
+_JUDGED_LATE = 2
+"""Trees that may wait to be judged, as a multiple of those that are searched at once."""
+
+
+class Maker:
+    """Makes the shards that it is handed. Implements `regrow.dist.worker.Worker`.
+
+    Memory holds the trees under way and those whose shard waits for its last one.
+
+    Args:
+        models: Those that the configuration stands for.
+        folder: Of the data set.
+    """
+
+    def __init__(self, config: Config, models: Models, folder: Path) -> None:
+        self._plan = Plan(config, models)
+        self._folder = folder
+        self._shards: dict[int, Shard] = {}
+        self._shard_of: dict[str, int] = {}
+        self._journals = Journals(folder, self._shard_of.__getitem__)
+        limits = config.scheduler
+        self._searches = Searches(self._plan.engines.scheduler(limits, self._journals), limits.trees_at_once)
+        self._judging: deque[Future[VerifiedTree]] = deque()
+        self._most_judging = _JUDGED_LATE * limits.trees_at_once
+        self._judges = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="judge")
+
+    def advance(self, orders: Sequence[Order]) -> Report:
+        """Take shards, search until a tree has finished and `BEAT_S` have passed, or none is left, and report."""
+        for number, shard in orders:
+            self._begin(number, shard)
+        end = monotonic() + BEAT_S
+        done: dict[str, None] = {}
+        trees = tokens = 0
+        while self._shards and not ((trees or done) and monotonic() >= end):
+            for tree in self._searches.advance():
+                self._take(tree)
+                trees, tokens = trees + 1, tokens + tree.spent.tokens_generated
+            done |= dict.fromkeys(map(str, self._written()))
+        return Report(done, trees, tokens=tokens)
+
+    def _begin(self, number: int, shard: Shard) -> None:
+        self._shards[number] = shard
+        if record_of(folder_of(self._folder, number)) is not None:
+            return  # its maker was lost between writing and saying so
+        for graded in shard.problems.values():
+            query = self._plan.query(graded.problem)
+            self._shard_of[name_of(query)] = number
+            self._searches.add(query)
+
+    def _take(self, tree: SearchTree) -> None:
+        """Have a finished tree judged, beside the searches that go on; they wait where judging does not keep up."""
+        shard = self._shards[self._shard_of.pop(f"{tree.strategy}/{tree.problem.id}")]
+        graded = shard.problems[tree.problem.id]
+        shard.trees[tree.problem.id] = judging = self._judges.submit(judged, self._plan.task, graded, tree)
+        self._judging.append(judging)
+        if len(self._judging) > self._most_judging:
+            self._judging.popleft().result()
+
+    def _written(self) -> Iterator[int]:
+        """Write the shards that are ready; where nothing is left to search, all of them."""
+        plan = self._plan
+        for number, shard in list(self._shards.items()):
+            folder = folder_of(self._folder, number)
+            if record_of(folder) is None:
+                if self._searches and not shard.is_ready:
+                    continue
+                shard.write(folder, plan.task, plan.prompt, plan.selection, plan.seed)
+            self._journals.drop(number)
+            del self._shards[number]
+            yield number
