@@ -237,9 +237,8 @@ class Forest:
             key = (node, step.token_ids, step.text, step.end)
             child = tree.children.get(key)
             if child is None:
-                prior = exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR
                 tree.tells_priors &= bool(step.logprobs)
-                child = self._append(tree, node, step, prior, self._flags_of(step, node))
+                child = self._append(tree, node, step, prior_of(step), self._flags_of(step, node))
                 tree.children[key] = child
             self._count[child] += 1
             node = child
@@ -269,3 +268,8 @@ class Forest:
         self._steps.extend([None] * old)
         self._scores.extend([nan] * old)
         self._free.extend(range(2 * old - 1, old - 1, -1))
+
+
+def prior_of(step: Step) -> float:
+    """The policy's probability of a step; `UNKNOWN_PRIOR` where it tells none."""
+    return exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR

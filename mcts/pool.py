@@ -74,8 +74,7 @@ class Pool:
         dealt = [self._continuation(node, int(end)) for end in self.ends[first : first + asked.width]]
         if asked.until is Until.STEP:
             return tuple(continuation[:1] for continuation in dealt)
-        is_whole = all(continuation[-1].end is not StepEnd.DELIMITER for continuation in dealt)
-        return tuple(dealt) if is_whole else None
+        return tuple(dealt) if self.is_whole[first : first + asked.width].all() else None
 
     def values(self, state: State) -> Values | None:
         """The scores of all prefixes of a state; None where one is not known."""
@@ -84,6 +83,12 @@ class Pool:
             return None
         values = tuple(float(scores[one]) for one in self.tree.lineage(node))
         return None if np.isnan(values).any() else values
+
+    @cached_property
+    def is_whole(self) -> NDArray[np.bool_]:
+        """[D] whether each of `ends` completes a solution, or was cut off; else it is a step."""
+        ended = [step is not None and step.end is not StepEnd.DELIMITER for step in self.tree.steps]
+        return np.asarray(ended)[self.ends]
 
     def read(self, how: Aggregate) -> NDArray[np.float64]:
         """[N] the values of all nodes, read as `aggregated` reads them; NaN where a score on the way is not known."""

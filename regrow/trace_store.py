@@ -2,7 +2,7 @@
 
 One row a tree and one row a node. Both files are written in row groups of the same trees, so a reader holds one group
 at a time and group i of one file belongs to group i of the other. What comes back is bit for bit what went in.
-`docs/traces.md` tells the columns. Version 2 had no answers, version 3 no record of draws and scores; both are still read.
+`docs/traces.md` tells the columns. Version 2 had no answers, version 3 no record; both are still read.
 """
 
 from __future__ import annotations
