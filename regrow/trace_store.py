@@ -142,6 +142,12 @@ def iter_trees(folder: Path) -> Iterator[VerifiedTree]:
             yield from _read_group(problems.read_row_group(group), nodes.read_row_group(group), folder)
 
 
+def count_trees(folder: Path) -> int:
+    """How many trees `folder` has. Raises `InputError` as `iter_trees` does."""
+    with _open(folder / PROBLEMS_FILE, PROBLEMS_SCHEMA) as problems:
+        return int(problems.metadata.num_rows)
+
+
 def _write_group(writer: pq.ParquetWriter, columns: dict[str, Any], schema: pa.Schema) -> None:
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
     table = pa.Table.from_arrays(arrays, schema=schema)

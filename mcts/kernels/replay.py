@@ -6,6 +6,8 @@ compiled anew in each process, within seconds: numba's disk cache would not see 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -173,7 +175,7 @@ def _tokens(stored: Stored, prefix: int, landed: Ids) -> int:
 
 
 @njit
-def _select(nodes: Nodes, ledger: Ledger, seed: np.uint64, setting: np.void) -> int:
+def _select(nodes: Nodes, ledger: Ledger, seed: np.uint64, setting: Any) -> int:
     roots, seeds, prefixes = np.zeros(1, np.int32), np.full(1, seed), np.empty(1, np.int32)
     strength, doubt, root_share = setting.strength, setting.doubt, setting.root_share
     select_prefix(nodes, ledger, roots, seeds, strength, doubt, root_share, setting.opening, prefixes)
@@ -200,7 +202,7 @@ def _note(
 
 
 @njit
-def _is_over(setting: np.void, mark: int, marks: NDArray[np.int64], simulations: int) -> bool:
+def _is_over(setting: Any, mark: int, marks: NDArray[np.int64], simulations: int) -> bool:
     return mark == len(marks) or (setting.is_greedy and simulations > 0)
 
 
@@ -214,7 +216,7 @@ def _replay(
     whole: NDArray[np.bool_],
     reads: NDArray[np.float64],
     seed: np.uint64,
-    setting: np.void,
+    setting: Any,
     is_scored: bool,
     is_checked: bool,
     max_depth: int,
