@@ -1,7 +1,6 @@
 """How fast stored trees are searched again, and whether their own setting gives what they were: for `docs/research.md`.
 
-    regrow generate run.dir=runs/pool count=1000 samples_per_problem=100000 generate.budget.tokens=800 \\
-        policy.path=DIR prm.path=DIR
+    regrow generate run.dir=runs/pool count=1000 samples_per_problem=100000 generate.budget.tokens=800 policy.path=...
     python benchmarks/bench_research.py runs/pool/shards [--trees 1000] [--settings 1000]
 
 The trees are those of rollout branching with its defaults. One JSON line: the replays of a grid of settings at four

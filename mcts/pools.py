@@ -14,7 +14,8 @@ from mcts.budget import Unit
 from mcts.choice import Choice
 from mcts.forest import prior_of
 from mcts.kernels.choice import CHOICES, NO_ANSWER
-from mcts.kernels.replay import DEAD, OPEN, SETTING, STORED, WHOLE, replay_pools
+from mcts.kernels.deal import DEAD, OPEN, STORED, WHOLE
+from mcts.kernels.replay import SETTING, replay_pools
 from mcts.pool import Pool
 from mcts.ports import Checker
 from mcts.search import BestOfN, RolloutBranching, Search

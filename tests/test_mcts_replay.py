@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcts.aggregate import Aggregate
 from mcts.budget import Budget, Unit
-from mcts.choice import choose
+from mcts.choice import Choice, choose
 from mcts.errors import InputError
 from mcts.kernels.choice import CHOICES
 from mcts.pool import Pool
@@ -50,19 +50,18 @@ SEARCHES = (
 
 
 @dataclass(frozen=True)
-class Wandering:
-    """Draws steps and solutions at any open node: a pool with all kinds of draws."""
+class Deep:
+    """Draws whole solutions at any open node."""
 
     temperature: float = 1.0
-    name: str = "wandering"
+    name: str = "deep"
 
     def simulate(self, forest, tree):
         places = [node for node in tree.nodes if forest.is_open(node)]
-        dice = Random(seed_of(tree.seed, len(tree.draws)))
-        node, until, width = dice.choice(places), dice.choice(list(Until)), dice.randint(1, 2)
-        proposal = yield Draw(node, width, until, self.temperature)
-        ends = yield Grow(node, proposal)
-        yield tuple(Value(end) for end in ends)
+        node = Random(seed_of(tree.seed, len(tree.draws))).choice(places)
+        proposal = yield Draw(node, 1, Until.END, self.temperature)
+        (end,) = yield Grow(node, proposal)
+        yield Value(end)
         return True
 
 
@@ -206,7 +205,7 @@ def test_trees_that_do_not_keep_their_draws_are_refused():
 
 @settings(max_examples=40, deadline=None)
 @given(
-    SEARCHES[1] | SEARCHES[0] | st.just(Wandering()),
+    SEARCHES[1] | SEARCHES[0],
     st.lists(st.tuples(SEARCHES[1] | SEARCHES[0], st.sampled_from(Aggregate)), min_size=1, max_size=3),
     WORLDS,
     st.booleans(),
@@ -236,6 +235,18 @@ def test_the_compiled_replay_equals_the_scheduler(first, others, world, scored, 
                 assert found.nodes[t, s, m].tolist() == nodes
             if s == len(others) - 1:
                 assert_same_records(compiled, t, pools[t], one.tree)
+
+
+def test_a_compiled_step_is_the_beginning_of_a_solution_drawn_there():
+    made = [Query(Problem(str(i), f"q{i}"), Deep(), Budget(tokens=120), i) for i in range(20)]
+    pools = list(map(Pool, grow(made, World(), scorer=scorer())))
+    search, facts = RolloutBranching(root_share=0.0), {"checker": None, "scored": True, "max_depth": 16}
+    found = Pools(pools, [{}] * 20, **facts).replay([(search, Aggregate.LAST)], (10, 20), [Choice.BEST])
+    queries = [Query(one.problem, search, Budget(tokens=20), one.seed, marks=(10, 20)) for one in made]
+    again = replay(queries, pools, **facts)
+    assert any((one.tree.record.prefix > 0).any() for one in again)
+    assert found.covered[:, 0].tolist() == [one.covered for one in again]
+    assert found.tokens[:, 0].tolist() == [[t.spent.tokens_generated for t in one.tree.at_marks] for one in again]
 
 
 def answers_of(tree):
