@@ -86,8 +86,8 @@ def main() -> None:
     checker = TaskChecker(Countdown())
     start = time.perf_counter()
     [group] = stored_trees(islice(verified_trees(stores(asked.traces)), asked.trees), asked.trees)
-    told = {"checker": checker, "scored": True, "max_depth": DEPTH}
-    pools = Pools([one.pool for one in group], [one.answers for one in group], **told)
+    each, answers = [one.pool for one in group], [one.answers for one in group]
+    pools = Pools(each, answers, checker=checker, scored=True, max_depth=DEPTH)
     loaded = time.perf_counter()
     pools.replay(grid(1), BUDGETS, [Choice.BEST])
     compiled = time.perf_counter()

@@ -12,6 +12,7 @@ from mcts import kernels
 from mcts.aggregate import Aggregate
 from mcts.budget import Unit
 from mcts.choice import Choice
+from mcts.errors import InputError
 from mcts.forest import prior_of
 from mcts.kernels.choice import CHOICES, NO_ANSWER
 from mcts.kernels.deal import DEAD, OPEN, STORED, WHOLE
@@ -22,6 +23,8 @@ from mcts.search import BestOfN, RolloutBranching, Search
 from mcts.types import Step, StepEnd
 
 READINGS = tuple(Aggregate)
+MORE_THAN_ANY = 1 << 20
+"""Draws at once that no tree has: a replay makes room for as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,13 @@ class Pools:
         choices: Sequence[Choice],
         unit: Unit = Unit.TOKENS,
     ) -> Choices:
-        """Search every tree again by every search, up to the last of the `marks`."""
+        """Search every tree again by every search, up to the last of the `marks`.
+
+        Raises:
+            InputError: A search that draws nothing, or believes nothing.
+        """
+        for search, _ in searches:
+            _check(search)
         settings = np.asarray([_setting(search, how) for search, how in searches], SETTING)
         shape = len(self._seeds), len(searches), len(marks)
         found = Choices(
@@ -123,10 +132,18 @@ def _setting(search: Search, how: Aggregate) -> tuple[float | int | bool, ...]:
     match search:
         case RolloutBranching():
             floats = search.strength, search.doubt, search.root_share
-            return (*floats, search.opening, search.width, reading, False, False)
+            return (*floats, search.opening, min(search.width, MORE_THAN_ANY), reading, False, False)
         case BestOfN():
-            return (0.0, 0.0, 0.0, 0, search.width, reading, True, search.temperature <= 0.0)
+            return (0.0, 0.0, 0.0, 0, min(search.width, MORE_THAN_ANY), reading, True, search.temperature <= 0.0)
     raise ValueError(f"{search.name}: expected best-of-N or rollout branching")
+
+
+def _check(search: Search) -> None:
+    """What would never end, or divide by nothing."""
+    if isinstance(search, BestOfN | RolloutBranching) and search.width < 1:
+        raise InputError(f"{search.name}: width={search.width}, expected 1 or more")
+    if isinstance(search, RolloutBranching) and not search.strength > 0:
+        raise InputError(f"{search.name}: strength={search.strength}, expected more than 0")
 
 
 def _stored(pool: Pool, checker: Checker | None) -> NDArray[np.void]:

@@ -18,6 +18,7 @@ from mcts.walk import Query
 from regrow.checker import TaskChecker
 from regrow.cli import main
 from regrow.judging import judged
+from regrow.research.stored import stored_trees, with_values
 from regrow.tasks.countdown import Countdown
 from regrow.tasks.countdown_truth import moves
 from regrow.tasks.task import Split
@@ -114,6 +115,15 @@ def test_values_may_be_taken_away_or_made_meaningless(tmp_path):
     assert len(set(found.values())) >= 3
 
 
+def test_a_scorer_that_is_asked_anew_gives_every_node_its_value():
+    [group] = stored_trees(grown(count=5), 5)
+    for one, scored in zip(group, with_values(group, "prm", TableScorer(), 0), strict=True):
+        assert not np.isnan(scored.pool.record.scores).any()
+        np.testing.assert_array_equal(scored.pool.record.scores, one.pool.record.scores)
+    half = with_values(group, "prm", TableScorer(lambda *texts: 0.5), 0)
+    assert {score for one in half for score in one.pool.record.scores} == {0.5}
+
+
 def test_the_table_and_json_say_the_same(tmp_path, capsys):
     write_trees(tmp_path, grown(count=4))
     given = [
@@ -145,6 +155,8 @@ RIGHT = ["strategies=[best_of_n]", "budgets=[20]"]
         ([*RIGHT, "out=found.txt"], "out=found.txt: expected a file that ends in .csv or .json"),
         (["strategies=[greedy]", "budgets=[20]"], "draws at temperature 0.0, expected that of the trees (1.0)"),
         (["strategies=['best_of_n width=x']", "budgets=[20]"], "config:"),
+        (["strategies=['best_of_n width=0']", "budgets=[20]"], "width=0, expected 1 or more"),
+        (["strategies=['rollout_branching strength=0']", "budgets=[20]"], "strength=0.0, expected more than 0"),
         (["strategies=['best_of_n width']", "budgets=[20]"], "width in 'best_of_n width', expected setting=value"),
         (["strategies=['best_of_n width=3:1:1']", "budgets=[20]"], "expected a range FROM:TO:STEP that ascends"),
     ],

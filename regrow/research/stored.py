@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mcts.aggregate import Aggregate
 from mcts.errors import InputError
 from mcts.pool import Pool
 from mcts.ports import StepScorer
@@ -59,14 +59,13 @@ def with_values(group: list[Stored], values: str, scorer: StepScorer | None, see
     if values == CONSTANT:
         scorer = ConstantScorer()
     if scorer is not None:
-        group = [_scored(one, scorer) for one in group]
+        group = _scored(group, scorer)
     if all(np.isnan(one.pool.record.scores).all() for one in group):
         raise InputError("the searches that grew these trees were told no values, expected values=none or prm.path=DIR")
     if values == INVERTED:
         return [_with_scores(one, 1.0 - one.pool.record.scores) for one in group]
     if values == SHUFFLED:
-        shuffled = ShuffledScorer(_by_depth(group), seed)
-        return [_scored(one, shuffled) for one in group]
+        return _scored(group, ShuffledScorer(_by_depth(group), seed))
     return group
 
 
@@ -77,17 +76,21 @@ def _by_depth(group: list[Stored]) -> dict[int, list[float]]:
     return {int(depth): scores[known & (depths == depth)].tolist() for depth in np.unique(depths[known])}
 
 
-def _scored(one: Stored, scorer: StepScorer) -> Stored:
+def _scored(group: list[Stored], scorer: StepScorer) -> list[Stored]:
+    """All solutions, and beginnings of one that nobody went on from, in one batch: they lead past every node."""
+    trees = [one.pool.tree for one in group]
+    ends = [(t, int(leaf)) for t, tree in enumerate(trees) for leaf in _leaves(tree)]
+    states = [State(trees[t].problem, trees[t].path(leaf)) for t, leaf in ends]
+    scores = [np.full(len(tree.steps), np.nan) for tree in trees]
+    for (t, leaf), values in zip(ends, score_all(scorer, states), strict=True):
+        scores[t][trees[t].lineage(leaf)] = values
+    return list(map(_with_scores, group, scores))
+
+
+def _leaves(tree: SearchTree) -> NDArray[np.intp]:
+    return np.setdiff1d(np.arange(len(tree.steps)), tree.parent)
+
+
+def _with_scores(one: Stored, scores: NDArray[np.float64]) -> Stored:
     tree = one.pool.tree
-    inner = set(tree.parent.tolist())
-    leaves = [node for node in range(len(tree.steps)) if node not in inner]
-    scores = np.full(len(tree.steps), np.nan)
-    states = [State(tree.problem, tree.path(leaf)) for leaf in leaves]
-    for leaf, values in zip(leaves, score_all(scorer, states, Aggregate.LAST), strict=True):
-        scores[tree.lineage(leaf)] = values
-    return _with_scores(one, scores)
-
-
-def _with_scores(one: Stored, scores: np.ndarray) -> Stored:
-    tree: SearchTree = one.pool.tree
     return replace(one, pool=Pool(replace(tree, record=replace(one.pool.record, scores=scores))))
