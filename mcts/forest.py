@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp, isnan
+from math import exp, isnan, nan
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mcts import kernels
 from mcts.kernels import Ledger, Nodes
 from mcts.kernels.records import ACCEPTED, CLOSED, EXPANDED, EXPORTED_FLAGS, FINAL, REJECTED
 from mcts.ports import Checker
-from mcts.tree import NO_NODE, UNKNOWN_PRIOR, SearchTree
+from mcts.tree import NO_NODE, UNKNOWN_PRIOR, Record, SearchTree
 from mcts.types import Continuation, Problem, Proposal, Spent, State, Step, StepEnd, Values
 
 
@@ -24,6 +24,7 @@ class Tree:
         children: (parent, token ids, text, end) -> child, so that a step drawn twice is one node.
         tells_priors: Whether every step came with its probability.
         is_solved: Whether the checker accepted a solution.
+        draws: (prefix, end) of each continuation, in the order in which they were grown.
     """
 
     problem: Problem
@@ -32,6 +33,7 @@ class Tree:
     is_solved: bool = False
     nodes: list[int] = field(default_factory=list)
     children: dict[tuple[int, tuple[int, ...], str, StepEnd], int] = field(default_factory=dict)
+    draws: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def root(self) -> int:
@@ -53,6 +55,7 @@ class Forest:
         self.checker = checker
         self._hold(*kernels.allocate(capacity))
         self._steps: list[Step | None] = [None] * capacity
+        self._scores = [nan] * capacity
         self._free = list(range(capacity - 1, -1, -1))
 
     def _hold(self, records: Nodes, ledger: Ledger) -> None:
@@ -76,6 +79,7 @@ class Forest:
         self._free.extend(reversed(tree.nodes))
         tree.nodes.clear()
         tree.children.clear()
+        tree.draws.clear()
 
     def state(self, tree: Tree, node: int, beyond: tuple[Step, ...] = ()) -> State:
         """The problem and the steps on the way to `node`, then those `beyond` it."""
@@ -85,11 +89,18 @@ class Forest:
             node = int(self._parent[node])
         return State(tree.problem, (*reversed(steps), *beyond))
 
-    def assign(self, node: int, values: Values) -> None:
-        """Write the values of the prefixes of `node`, root first, where a node has none yet."""
-        for value in reversed(values):
+    def assign(self, node: int, values: Values, scores: Values) -> None:
+        """Write the values of the prefixes of `node`, root first, where a node has none yet.
+
+        Args:
+            values: What is read of the scores.
+            scores: The scorer's own.
+        """
+        for value, score in zip(reversed(values), reversed(scores), strict=True):
             if isnan(self._value[node]):
                 self._value[node] = value
+            if isnan(self._scores[node]):
+                self._scores[node] = score
             node = int(self._parent[node])
 
     def draws(self, node: int) -> int:
@@ -160,12 +171,15 @@ class Forest:
         node, fault = kernels.find_fault(self.nodes, self.ledger, roots, counted)
         return int(node), kernels.Fault(fault)
 
-    def export(self, tree: Tree, *, strategy: str, spent: Spent, answer: int) -> SearchTree:
+    def export(self, tree: Tree, *, strategy: str, temperature: float, spent: Spent, answer: int) -> SearchTree:
         """The tree as columns of its own, nodes renumbered in order of creation."""
         ids = np.asarray(tree.nodes, np.int32)
         records = self.nodes[ids]
         ordinal_of = {node: ordinal for ordinal, node in enumerate(tree.nodes)}
         parents = [ordinal_of.get(int(parent), NO_NODE) for parent in records["parent"]]
+        drawn = np.asarray([(ordinal_of[prefix], ordinal_of[end]) for prefix, end in tree.draws], np.int32)
+        prefixes, ends = drawn.reshape(-1, 2).T
+        scores = np.asarray([self._scores[node] for node in tree.nodes])
         return SearchTree(
             problem=tree.problem,
             strategy=strategy,
@@ -179,6 +193,7 @@ class Forest:
             value=records["value"].copy(),
             prior=records["prior"].copy(),
             flags=(records["flags"] & np.uint8(EXPORTED_FLAGS)).astype(np.uint16),
+            record=Record(temperature, prefixes.copy(), ends.copy(), scores),
         )
 
     # --- growth -----------------------------------------------------------------------------------------------------
@@ -186,7 +201,9 @@ class Forest:
     def grow(self, tree: Tree, node: int, proposal: Proposal) -> list[int]:
         """Add continuations beneath `node`; returns the node each ends at. A step that is there is not added again."""
         self._draws[node] += len(proposal)
-        return [self._graft(tree, node, continuation) for continuation in proposal]
+        ends = [self._graft(tree, node, continuation) for continuation in proposal]
+        tree.draws.extend((node, end) for end in ends)
+        return ends
 
     def expand(self, tree: Tree, node: int) -> None:
         """Let walks go on to the children of `node`; their priors become shares of the draws where none are told."""
@@ -219,9 +236,8 @@ class Forest:
             key = (node, step.token_ids, step.text, step.end)
             child = tree.children.get(key)
             if child is None:
-                prior = exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR
                 tree.tells_priors &= bool(step.logprobs)
-                child = self._append(tree, node, step, prior, self._flags_of(step, node))
+                child = self._append(tree, node, step, prior_of(step), self._flags_of(step, node))
                 tree.children[key] = child
             self._count[child] += 1
             node = child
@@ -238,7 +254,7 @@ class Forest:
         if not self._free:
             self._double()
         node = self._free.pop()
-        self._steps[node] = step
+        self._steps[node], self._scores[node] = step, nan
         kernels.append_child(self.nodes, self.ledger, parent, node, len(tree.nodes), prior, flags)
         tree.nodes.append(node)
         return node
@@ -249,4 +265,10 @@ class Forest:
         records[:old], ledger[:old] = self.nodes, self.ledger
         self._hold(records, ledger)
         self._steps.extend([None] * old)
+        self._scores.extend([nan] * old)
         self._free.extend(range(2 * old - 1, old - 1, -1))
+
+
+def prior_of(step: Step) -> float:
+    """The policy's probability of a step; `UNKNOWN_PRIOR` where it tells none."""
+    return exp(sum(step.logprobs)) if step.logprobs else UNKNOWN_PRIOR

@@ -270,7 +270,7 @@ class Scheduler:
                 values = self._commit_values(walk, request, cast(Values, walk.replies[i]))
                 read = aggregated(values, walk.query.aggregate)
                 if request.by is Role.SCORER and not request.beyond:
-                    self._forest.assign(request.node, read)
+                    self._forest.assign(request.node, read, values)
                 return float(read[-1])
             case Critique():
                 return self._commit_values(walk, request, cast(Values, walk.replies[i]))[-1] >= IS_FINISHED

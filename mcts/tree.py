@@ -32,6 +32,25 @@ class Flag(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What engines replied while a tree grew, as far as its nodes do not tell: with it the tree can be searched again.
+
+    Axes: D draws, N nodes.
+
+    Attributes:
+        temperature: Of the draws.
+        prefix: [D] int32, the node at which each continuation was drawn, in the order in which they were grown.
+        end: [D] int32, the node at which it ends; a continuation that was drawn twice is there twice.
+        scores: [N] float64, the scorer's own value of each node, before it was aggregated; NaN where never asked.
+    """
+
+    temperature: float
+    prefix: NDArray[np.int32]
+    end: NDArray[np.int32]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchTree:
     """One problem's tree after its search.
 
@@ -51,6 +70,7 @@ class SearchTree:
         flags: [N] uint16 of `Flag`.
         failure: Why the search was given up; empty where it went as it should.
         at_marks: The tree as it was at each of its query's marks.
+        record: None where it was not kept.
     """
 
     problem: Problem
@@ -67,6 +87,7 @@ class SearchTree:
     flags: NDArray[np.uint16]
     failure: str = ""
     at_marks: tuple[SearchTree, ...] = ()
+    record: Record | None = None
 
     def lineage(self, node: int) -> list[int]:
         """The nodes from the root to `node`."""

@@ -107,6 +107,11 @@ class Walk:
             self.kept.append(self._copy(forest))
 
     def _copy(self, forest: Forest) -> SearchTree:
+        search = self.query.search
         return forest.export(
-            self.tree, strategy=self.query.search.name, spent=self.spent, answer=forest.best_final(self.tree)
+            self.tree,
+            strategy=search.name,
+            temperature=search.temperature,
+            spent=self.spent,
+            answer=forest.best_final(self.tree),
         )

@@ -141,6 +141,17 @@ COMMANDS = {
         is_kept=False,
         is_composed=False,
     ),
+    "research": Command(
+        "stored trees searched again under many settings and budgets, without a policy",
+        (
+            "regrow research traces=runs/demo/round-3/traces budgets=[100,200] "
+            "strategies=['rollout_branching root_share=0.1:0.9:0.1 strength=1,3,10','best_of_n choice=best,vote']",
+            "regrow research traces=DIR budgets=[200] strategies=[rollout_branching] prm.path=DIR out=found.csv",
+            "regrow research traces=DIR budgets=[200] strategies=[rollout_branching] values=shuffled",
+        ),
+        is_kept=False,
+        node="research",
+    ),
     "serve": Command(
         "an HTTP server of the OpenAI kind that searches",
         (
@@ -232,6 +243,10 @@ def _run(name: str, words: list[str], overrides: list[str]) -> int:
             from regrow.export.door import export
 
             export(config)
+        elif name == "research":
+            from regrow.research.door import research
+
+            research(config)
         elif name == "view":
             from regrow.view.door import view
 

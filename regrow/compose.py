@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from transformers.utils.logging import disable_progress_bar
 
@@ -96,14 +97,32 @@ def search_nodes(strategies: Sequence[str]) -> list[Any]:
     Raises:
         InputError: A strategy or setting that does not exist.
     """
-    nodes = []
-    for words in strategies:
-        name, *settings = words.split() or [""]
-        if name not in (known := preset_names()):
-            raise InputError(f"config strategies: {name or 'no name'}, expected one of {', '.join(known)}")
-        with _one_line():
-            node = hydra.compose("config", overrides=[f"search={name}", *(f"search.{one}" for one in settings)])
-            nodes.append(resolve(node).search)
+    return [node for words in strategies for node in search_grid(words, {})]
+
+
+def search_grid(words: str, axes: Mapping[str, Sequence[str]]) -> list[Any]:
+    """The configurations of one search with every combination of values, the last axis changing fastest.
+
+    To be called within `run_composed`.
+
+    Args:
+        words: As of `search_nodes`.
+        axes: Names of its settings -> values as they are written on a command line.
+
+    Raises:
+        InputError: A strategy, setting or value that cannot be.
+    """
+    name, *settings = words.split() or [""]
+    if name not in (known := preset_names()):
+        raise InputError(f"config strategies: {name or 'no name'}, expected one of {', '.join(known)}")
+    parser = OverridesParser.create()
+    with _one_line():
+        whole = hydra.compose("config", overrides=[f"search={name}", *(f"search.{one}" for one in settings)])
+        nodes = []
+        for values in product(*axes.values()):
+            for key, value in zip(axes, values, strict=True):
+                OmegaConf.update(whole.search, key, parser.parse_override(f"{key}={value}").value())
+            nodes.append(OmegaConf.to_object(whole.search))
     return nodes
 
 

@@ -397,6 +397,20 @@ class ViewConfig:
 
 
 @dataclass
+class ResearchConfig:
+    """What `regrow research` replays; `regrow research KEY=...` sets these without `research.` before them.
+
+    `traces`: a trace store, a run, or a folder of stores. `values`: what the searches are told about steps: `prm` (the
+    scores that were stored or, with `prm.path`, those of that PRM), `none`, or what means nothing: `constant`,
+    `inverted`, `shuffled`. `show`: rows of the table for each budget; the file `out` has them all.
+    """
+
+    traces: str | None = None
+    values: str = "prm"
+    show: int = 20
+
+
+@dataclass
 class Config:
     """Everything a command can be told.
 
@@ -441,6 +455,7 @@ class Config:
     generate: GenerateConfig = field(default_factory=GenerateConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
+    research: ResearchConfig = field(default_factory=ResearchConfig)
     serve: Any = field(default_factory=schema_of(ServeSettings))
     dry_run: bool = False
 

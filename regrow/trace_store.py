@@ -2,7 +2,7 @@
 
 One row a tree and one row a node. Both files are written in row groups of the same trees, so a reader holds one group
 at a time and group i of one file belongs to group i of the other. What comes back is bit for bit what went in.
-`docs/traces.md` tells the columns. Version 2 had no answers; it is still read.
+`docs/traces.md` tells the columns. Version 2 had no answers, version 3 no record; both are still read.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from mcts.errors import InputError, unusable
 from mcts.labels import StepLabels
-from mcts.tree import SearchTree
+from mcts.tree import Record, SearchTree
 from mcts.types import Outcome, Problem, Spent, Step, StepEnd
 from regrow import atomic
 from regrow.trace_check import check_nodes, check_problems
 from regrow.verified import VerifiedTree
 
-SCHEMA_VERSION = 3
-NEW_IN = {"answer": 3}
+SCHEMA_VERSION = 4
+NEW_IN = {"answer": 3, "temperature": 4, "draw_prefix": 4, "draw_end": 4, "score": 4}
 """Columns that stores before a version lack."""
 
 OLDEST_READ = 2
@@ -53,10 +54,13 @@ PROBLEMS_SCHEMA = pa.schema(
         ("tokens_scored", pa.int64()),
         ("policy_calls", pa.int64()),
         ("scorer_calls", pa.int64()),
+        ("temperature", pa.float64()),
+        ("draw_prefix", pa.list_(pa.int32())),
+        ("draw_end", pa.list_(pa.int32())),
     ],
     metadata=_METADATA,
 )
-"""One row a tree. `nodes`, `finals` and `correct` are counts."""
+"""One row a tree. `nodes`, `finals` and `correct` are counts. Null: what is in the tree's record, where it has none."""
 
 NODES_SCHEMA = pa.schema(
     [
@@ -72,6 +76,7 @@ NODES_SCHEMA = pa.schema(
         ("visits", pa.int32()),
         ("value_sum", pa.float64()),
         ("value", pa.float32()),
+        ("score", pa.float64()),
         ("prior", pa.float32()),
         ("flags", pa.uint16()),
         ("outcome", pa.string()),
@@ -148,6 +153,12 @@ def _group(folder: Path, problems: pq.ParquetFile, nodes: pq.ParquetFile, group:
     return tables[0], tables[1]
 
 
+def count_trees(folder: Path) -> int:
+    """How many trees `folder` has. Raises `InputError` as `iter_trees` does."""
+    with _open(folder / PROBLEMS_FILE, PROBLEMS_SCHEMA) as problems:
+        return int(problems.metadata.num_rows)
+
+
 def _write_group(writer: pq.ParquetWriter, columns: dict[str, Any], schema: pa.Schema) -> None:
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
     table = pa.Table.from_arrays(arrays, schema=schema)
@@ -168,6 +179,12 @@ def _problem_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any
         "nodes": [len(tree.steps) for tree in trees],
         "finals": [len(tree.finals()) for tree in trees],
         "correct": [list(verified.outcomes.values()).count(Outcome.CORRECT) for verified in group],
+    }
+    records = [tree.record for tree in trees]
+    columns |= {
+        "temperature": [record and record.temperature for record in records],
+        "draw_prefix": [record and record.prefix for record in records],
+        "draw_end": [record and record.end for record in records],
     }
     return columns | {name: [getattr(tree.spent, name) for tree in trees] for name in _SPENT}
 
@@ -190,6 +207,8 @@ def _node_columns(group: Sequence[VerifiedTree], first: int) -> dict[str, Any]:
         columns[name] = [None if step is None else getattr(step, name) for step in steps]
     for name in _TREE_ARRAYS:
         columns[name] = np.concatenate([getattr(tree, name) for tree in trees])
+    scores = [tree.record.scores if tree.record else np.full(len(tree.steps), np.nan) for tree in trees]
+    columns["score"] = np.concatenate(scores)
     for name in _LABEL_ARRAYS:
         columns[name] = np.concatenate([getattr(verified.labels, name) for verified in group])
     return columns
@@ -232,6 +251,7 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
     steps = _steps(nodes)
     outcomes = nodes.column("outcome").to_pylist()
     answers = nodes.column("answer").to_pylist() if "answer" in nodes.column_names else None
+    scores = nodes.column("score").to_numpy() if "score" in nodes.column_names else None
     stop = 0
     for row in problems.to_pylist():
         start, stop = stop, stop + row["nodes"]
@@ -244,11 +264,19 @@ def _read_group(problems: pa.Table, nodes: pa.Table, folder: Path) -> Iterator[V
             spent=Spent(**{name: row[name] for name in _SPENT}, nodes=row["nodes"]),
             answer=row["answer_node"],
             steps=tuple(steps[start:stop]),
+            record=None if scores is None else _record(row, scores[start:stop].copy()),
             **{name: part[name] for name in _TREE_ARRAYS},
         )
         judged = {node: Outcome(name) for node, name in enumerate(outcomes[start:stop]) if name is not None}
         told = {} if answers is None else {node: answers[start + node] for node in judged}
         yield VerifiedTree(tree, row["gold"], judged, StepLabels(**{name: part[name] for name in _LABEL_ARRAYS}), told)
+
+
+def _record(row: dict[str, Any], scores: NDArray[np.float64]) -> Record | None:
+    if row["draw_prefix"] is None:
+        return None
+    prefix, end = (np.asarray(row[name], np.int32) for name in ("draw_prefix", "draw_end"))
+    return Record(row["temperature"], prefix, end, scores)
 
 
 def _steps(nodes: pa.Table) -> list[Step | None]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mcts.seeds import seed_of
-from mcts.tree import NO_NODE, Flag, SearchTree
+from mcts.tree import NO_NODE, Flag, Record, SearchTree
 from mcts.types import Problem, Proposal, Propose, Score, Spent, State, Step, StepEnd, Ticket, Until, Values
 
 END_TOKENS = {StepEnd.DELIMITER: (10,), StepEnd.FINAL: (11,), StepEnd.TRUNCATED: ()}
@@ -196,11 +196,13 @@ def search_tree(
     )
 
 
-def assert_same_tree(a: SearchTree, b: SearchTree) -> None:
+def assert_same_tree(a: SearchTree | Record, b: SearchTree | Record) -> None:
     """Every field is equal, to the last bit."""
-    for column in fields(SearchTree):
+    for column in fields(a):
         left, right = getattr(a, column.name), getattr(b, column.name)
-        if isinstance(left, np.ndarray):
+        if isinstance(left, Record) and right is not None:
+            assert_same_tree(left, right)
+        elif isinstance(left, np.ndarray):
             assert left.dtype == right.dtype, column.name
             np.testing.assert_array_equal(left, right, err_msg=column.name, strict=True)
         else:

@@ -50,7 +50,7 @@ def grow(forest: Forest, tree: Tree, node: int, *names: str) -> list[int]:
 
 
 def export(forest: Forest, tree: Tree) -> SearchTree:
-    return forest.export(tree, strategy="none", spent=Spent(), answer=forest.best_final(tree))
+    return forest.export(tree, strategy="none", temperature=1.0, spent=Spent(), answer=forest.best_final(tree))
 
 
 def flags(forest: Forest, tree: Tree, node: int) -> Flag:
@@ -144,8 +144,8 @@ def test_values_are_written_root_first_and_never_over_a_value_that_is_there():
     tree = plant(forest)
     (leaf,) = grow(forest, tree, tree.root, "a b")
     middle = tree.nodes[1]
-    forest.assign(middle, (0.125, 0.25))
-    forest.assign(leaf, (0.5, 0.75, 1.0))
+    forest.assign(middle, (0.125, 0.25), (0.125, 0.25))
+    forest.assign(leaf, (0.5, 0.75, 1.0), (0.5, 0.75, 1.0))
     assert [forest.value(node) for node in tree.nodes] == [0.125, 0.25, 1.0]
 
 
@@ -192,7 +192,7 @@ def test_the_answer_is_accepted_first_then_not_rejected_then_of_the_highest_valu
     tree = plant(forest)
     leaves = grow(forest, tree, tree.root, *(f"s{i}." for i in range(len(solutions))))
     for leaf, (value, verdict) in zip(leaves, solutions, strict=True):
-        forest.assign(leaf, (nan, value))
+        forest.assign(leaf, (nan, value), (nan, value))
         if verdict is not None:
             forest.checker = Always(verdict)
             perform(forest, [(tree, Check(leaf))])
@@ -257,7 +257,8 @@ def wild(forest: Forest, tree: Tree, seed: int) -> SearchTree:
     proposal = world(Propose(State(tree.problem), 8, Until.END, 1.0, 9, seed))
     leaves = perform(forest, [(tree, Grow(tree.root, proposal))])[0]
     for leaf in leaves:
-        forest.assign(leaf, tuple(0.5 for _ in range(len(forest.state(tree, leaf).steps) + 1)))
+        values = (0.5,) * (len(forest.state(tree, leaf).steps) + 1)
+        forest.assign(leaf, values, values)
     perform(forest, [(tree, Credit(leaf, tree.root, 0.25)) for leaf in leaves])
     return export(forest, tree)
 
@@ -345,8 +346,8 @@ def test_the_highest_value_of_the_children_goes_up():
     a, b, _ = grow(forest, tree, tree.root, "a", "b", "unvalued")
     c, d, _ = grow(forest, tree, a, "c.", "d.", "e.")
     for leaf, value in ((c, 0.25), (d, 0.75)):
-        forest.assign(leaf, (nan, 0.9, value))
-    forest.assign(b, (nan, 0.5))
+        forest.assign(leaf, (nan, 0.9, value), (nan, 0.9, value))
+    forest.assign(b, (nan, 0.5), (nan, 0.5))
     perform(forest, [(tree, Expand(tree.root)), (tree, Expand(a))])
     perform(forest, [(tree, BackupMax(a))])
     assert [forest.value(node) for node in (tree.root, a)] == [0.75, 0.75]

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from mcts.errors import InputError
 from mcts.labels import StepLabels
-from mcts.tree import SearchTree
+from mcts.tree import Record, SearchTree
 from mcts.types import Outcome, Problem, Spent, Step, StepEnd
 from regrow import trace_store
 from regrow.trace_store import NODES_FILE, PROBLEMS_FILE, iter_trees, read_trees, write_trees
@@ -37,6 +37,7 @@ def verified_trees(draw):
         return draw(hnp.arrays(dtype, size))
 
     parents = [-1] + [draw(st.integers(0, node - 1)) for node in range(1, size)]
+    drawn = np.array(draw(st.lists(st.tuples(*[st.integers(0, size - 1)] * 2), max_size=4)), np.int32).reshape(-1, 2)
     tree = SearchTree(
         problem=Problem(draw(st.text(max_size=5)), draw(st.text(max_size=10))),
         strategy=draw(st.text(max_size=5)),
@@ -50,6 +51,7 @@ def verified_trees(draw):
         value=column(np.float32),
         prior=column(np.float32),
         flags=column(np.uint16),
+        record=draw(st.none() | st.just(Record(draw(st.floats(0, 2)), *drawn.T.copy(), column(np.float64)))),
     )
     outcomes = draw(st.dictionaries(st.integers(0, size - 1), st.sampled_from(Outcome)))
     labels = StepLabels(column(np.int32), column(np.float32), column(np.float32), column(np.float32))
@@ -192,22 +194,33 @@ def store_of_version_2(folder):
     pq.write_table(nodes.replace_schema_metadata(version), folder / NODES_FILE)
 
 
-def test_a_store_of_version_2_is_read_without_answers_and_written_anew_in_version_3(tmp_path):
+def test_a_store_of_version_2_is_read_without_answers_and_written_anew_in_version_4(tmp_path):
     store_of_version_2(tmp_path)
     solved, lost = read_trees(tmp_path)
     assert (solved.outcomes, solved.answers, solved.gold) == ({1: Outcome.CORRECT}, {}, "3")
     assert solved.tree.steps == (None, Step("2 + 1 = 3", (7, 1), (-0.5, -1.0), StepEnd.FINAL))
     assert (lost.tree.failure, lost.tree.seed) == ("lost", 2**64 - 1)
     write_trees(tmp_path / "new", [solved, lost])
-    assert pq.read_schema(tmp_path / "new" / NODES_FILE).metadata == {b"schema_version": b"3"}
+    assert pq.read_schema(tmp_path / "new" / NODES_FILE).metadata == {b"schema_version": b"4"}
     assert [one.answers for one in read_trees(tmp_path / "new")] == [{1: None}, {}]
 
 
-def test_a_store_of_version_3_without_answers_is_refused(tmp_path):
+def test_a_store_of_this_version_without_answers_is_refused(tmp_path):
     write_trees(tmp_path, [small_tree()])
     rewrite(tmp_path / NODES_FILE, lambda table: table.drop_columns("answer"))
-    with pytest.raises(InputError, match="column 'answer' is missing, expected string in version 3"):
+    with pytest.raises(InputError, match="column 'answer' is missing, expected string in version 4"):
         read_trees(tmp_path)
+
+
+def test_a_store_of_version_3_is_read_without_a_record(tmp_path):
+    record = Record(0.7, np.array([0, 0], np.int32), np.array([2, 2], np.int32), np.array([0.5, 0.25, 1.0]))
+    whole = small_tree()
+    write_trees(tmp_path, [dataclasses.replace(whole, tree=dataclasses.replace(whole.tree, record=record))])
+    assert bits(read_trees(tmp_path)[0].tree.record) == bits(record)
+    version = {"schema_version": "3"}
+    for name, new in ((PROBLEMS_FILE, ["temperature", "draw_prefix", "draw_end"]), (NODES_FILE, ["score"])):
+        rewrite(tmp_path / name, lambda table, new=new: table.drop_columns(new).replace_schema_metadata(version))
+    assert bits(read_trees(tmp_path)[0]) == bits(whole)
 
 
 def rewrite(path, change):
@@ -228,9 +241,9 @@ def rewrite(path, change):
         (
             PROBLEMS_FILE,
             lambda table: table.replace_schema_metadata({"schema_version": "99"}),
-            "schema version 99, expected 3",
+            "schema version 99, expected 4",
         ),
-        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 3"),
+        (PROBLEMS_FILE, lambda table: table.replace_schema_metadata(), "schema version none, expected 4"),
     ],
 )
 def test_a_store_of_another_form_is_refused_in_one_line(tmp_path, name, change, says):

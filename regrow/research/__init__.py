@@ -1,0 +1,1 @@
+"""Offline re-search: stored trees under other settings, budgets and scorers, without a policy (`door.py`)."""
