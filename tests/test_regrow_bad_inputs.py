@@ -16,10 +16,11 @@ PATIENCE_S = 60.0
 """Other tests run beside this one."""
 
 MENDED = {
-    "config": ("search.width=nan", "policy.train.learning_rate=inf"),
+    "config": ("search.width=-1", "search.root_share=-1", "policy.train.learning_rate=inf",
+        "prm.states_per_problem=-1"),
     "words": (
         "'--config-name=absent'", "'--config-dir=absent'", "'--nonsense'", "'search='", "'seed=0x'", "round.cuont",
-        "policy.train.lr",
+        "policy.train.lr", "84: \"generate problems=''\"", "21: 'train task.options.largest=a'",
     ),
     "checkpoint": (
         "prm.path=''", "prm config vocab_size='many'", "policy config max_position_embeddings=-1",
@@ -37,16 +38,15 @@ MENDED = {
     "problems": ("generate: a long number .json", "search: a long number"),
     "http": ("chat/completions: deep", "completions: prompt='2 3 -> \\ud800'"),
 }  # fmt: skip
-"""Inputs that ended in a traceback, a hang or an unclear line when they were first tried: ends of names, by kind."""
+"""Inputs that ended in a traceback, a hang or an unclear line when they were first tried, by kind."""
 
 
 def chosen():
     """The inputs of this test."""
     for kind in COUNTS:
         all_of_it = list(made(kind))
-        ends = MENDED.get(kind, ())
-        mended = [one for one in all_of_it if one.name.partition("/")[2].endswith(ends)] if ends else []
-        assert len(mended) >= len(ends), f"a name of {kind} is no longer made"
+        mended = [one for one in all_of_it if one.name.partition("/")[2] in MENDED.get(kind, ())]
+        assert len(mended) == len(MENDED.get(kind, ())), f"a name of {kind} is no longer made"
         drawn = Random(f"{SEED} {kind}").sample(all_of_it, EACH)
         yield from {one.name: one for one in [*mended, *drawn]}.values()
 

@@ -194,7 +194,12 @@ def test_no_secret_of_the_environment_is_written_or_said(name, models, tmp_path,
     monkeypatch.setenv(name, "sk-very-secret")
     (tmp_path / "p.jsonl").write_text(json.dumps({"problem": "2 3 -> 5", "answer": 5}))
     words = [f"{kind}.path={models / kind}" for kind in ("policy", "prm")]
-    limits = ["generate.budget.tokens=20", "scheduler.max_depth=3", "policy.server.key_env=REGROW_KEY"]
+    limits = [
+        "generate.budget.tokens=20",
+        "scheduler.max_depth=3",
+        "scheduler.max_tokens=8",
+        "policy.server.key_env=REGROW_KEY",
+    ]
     code = main(["generate", "problems=p.jsonl", *words, *limits, "run.dir=run"])
     said = capfd.readouterr()
     assert code == 0, said.err
