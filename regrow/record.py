@@ -18,8 +18,9 @@ MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms", "schedu
 """Settings that are recorded, and in which a later start may differ, too: no figure depends on what they say."""
 
 
-def recorded(config: Config) -> dict[str, Any]:
-    """The settings that a run's manifest and report keep, as they read back from JSON."""
-    kept = {key: value for key, value in dataclasses.asdict(config).items() if key not in NOT_RECORDED}
+def recorded(config: Config | Any) -> dict[str, Any]:
+    """The settings that a run's manifest and report keep, as they read back from JSON; `config` may be plain already."""
+    settings = config if isinstance(config, dict) else dataclasses.asdict(config)
+    kept = {key: value for key, value in settings.items() if key not in NOT_RECORDED}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     return plain

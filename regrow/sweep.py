@@ -29,7 +29,6 @@ from omegaconf.errors import OmegaConfBaseException
 import regrow
 from mcts.errors import InputError
 from regrow import atomic
-from regrow.config import resolve
 from regrow.outcome import FAILED, Outcome, Status, read_object, read_outcome, run_folders
 from regrow.record import NOT_RECORDED, recorded
 
@@ -140,7 +139,9 @@ def is_finished(folder: Path, node: DictConfig) -> bool:
     """Whether the run is done, with the settings that it would have now."""
     with suppress(OmegaConfBaseException, InputError):  # the run itself says what is wrong
         outcome = read_outcome(folder)
-        return outcome.status is Status.FINISHED and outcome.config == recorded(resolve(node))
+        # As a container: what a launcher's worker was sent of the schemas' own classes has lost their fields.
+        settings = OmegaConf.to_container(node, resolve=True)
+        return outcome.status is Status.FINISHED and outcome.config == recorded(settings)
     return False
 
 
