@@ -126,7 +126,7 @@ def _row(figures: dict[str, Any], row: dict[str, Any], engines: float) -> list[s
     taken = trees * (stored["query bytes"] + stored["packed bytes"])
     written = tokens * row["journal bytes a token"] + trees * stored["trace bytes"]
     uses = {
-        "worker": row["python share"],
+        "worker": row["python share"] * min(1.0, engines),
         "controller": trees * figures["controller"]["s a tree"],
         "network": taken / NETWORK,
         "storage": written / STORAGE,
