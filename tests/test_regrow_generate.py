@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import datasets
 import duckdb
@@ -15,10 +17,12 @@ import pandas as pd
 import pytest
 from tiny_run import MODELS
 
-from mcts.types import Outcome
+from mcts.types import Outcome, Spent
 from regrow.cli import UNUSABLE, main
 from regrow.contamination import Contamination
+from regrow.generate.generation import Generation
 from regrow.generate.selection import Selection
+from regrow.generate.shard import Shard
 from regrow.generate.solutions import difficulty_of
 from regrow.tasks import make_task
 from regrow.tasks.task import Split
@@ -186,6 +190,29 @@ def test_a_question_is_contaminated_by_a_run_of_words_or_as_a_whole():
     assert "anything" not in Contamination([], 4)
 
 
+def test_searches_wait_where_judging_does_not_keep_up(monkeypatch, tmp_path):
+    go = threading.Event()
+    monkeypatch.setattr("regrow.generate.generation.judged", lambda *_: go.wait(30))
+    limits = SimpleNamespace(config=SimpleNamespace(scheduler=SimpleNamespace(trees_at_once=3)), task=None)
+    generation = Generation(limits, tmp_path)
+    names = [f"p{i}" for i in range(20)]
+    generation._shards[0] = Shard(problems=dict.fromkeys(names))
+    generation._shard_of.update({f"s/{name}": 0 for name in names})
+
+    def search():
+        for name in names:
+            tree = SimpleNamespace(strategy="s", problem=SimpleNamespace(id=name), spent=Spent())
+            generation._take(tree)
+
+    searching = threading.Thread(target=search)
+    searching.start()
+    searching.join(0.3)
+    assert len(generation._shards[0].trees) == 7  # twice three may wait, and this one does
+    go.set()
+    searching.join(30)
+    assert len(generation._shards[0].trees) == 20
+
+
 class Free:
     """A task of free text."""
 
@@ -195,8 +222,6 @@ class Free:
 
 def verified(*solutions):
     """A tree whose finals are these one-step solutions; `!` marks a wrong one."""
-    from types import SimpleNamespace
-
     from mcts.types import Problem, Step
 
     outcomes = {i: Outcome.WRONG if text.startswith("!") else Outcome.CORRECT for i, text in enumerate(solutions, 1)}
