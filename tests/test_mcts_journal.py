@@ -86,6 +86,8 @@ def test_a_finished_run_is_replayed_without_asking_anyone():
     assert again.asked == again.journal.appended == 0
     assert again.journal.replayed == len(RECORDS)
     assert again.written == WHOLE.written
+    assert again.journal.tokens_replayed == WHOLE.policy.tokens_generated > 0
+    assert WHOLE.journal.tokens_replayed == 0
     assert_same_trees(again, WHOLE)
 
 
@@ -97,6 +99,7 @@ def check_restart(length: int, arrival: int | None) -> None:
     assert_same_trees(again, WHOLE)
     assert again.journal.replayed == intact
     assert again.asked == again.journal.appended == len(RECORDS) - intact
+    assert again.policy.tokens_generated + again.journal.tokens_replayed == WHOLE.policy.tokens_generated
     assert again.written.startswith(b"".join(RECORDS[:intact]))
     assert sorted(again.written.splitlines()) == sorted(WHOLE.written.splitlines())
 

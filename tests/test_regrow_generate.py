@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from threading import Thread
+from threading import Event, Thread
+from types import SimpleNamespace
 
 import datasets
 import duckdb
@@ -21,6 +22,7 @@ from regrow.cli import UNUSABLE, main
 from regrow.contamination import Contamination
 from regrow.dist.fleet import fleet_of
 from regrow.dist.settings import Dist
+from regrow.generate.judges import Judges
 from regrow.generate.selection import Selection
 from regrow.generate.solutions import difficulty_of
 from regrow.tasks import make_task
@@ -213,6 +215,25 @@ def test_a_question_is_contaminated_by_a_run_of_words_or_as_a_whole():
     assert "anything" not in Contamination([], 4)
 
 
+def test_searches_wait_where_judging_does_not_keep_up(monkeypatch):
+    go = Event()
+    monkeypatch.setattr("regrow.generate.judges.judged", lambda *_: go.wait(30))
+    judges, brought = Judges(task=None, late=6), []
+
+    def search():
+        for name in range(20):
+            brought.append(name)
+            judges.judge(graded=None, tree=name)
+
+    searching = Thread(target=search)
+    searching.start()
+    searching.join(0.3)
+    assert brought == list(range(7))  # six may wait, and this one does
+    go.set()
+    searching.join(30)
+    assert len(brought) == 20
+
+
 class Free:
     """A task of free text."""
 
@@ -222,8 +243,6 @@ class Free:
 
 def verified(*solutions):
     """A tree whose finals are these one-step solutions; `!` marks a wrong one."""
-    from types import SimpleNamespace
-
     from mcts.types import Problem, Step
 
     outcomes = {i: Outcome.WRONG if text.startswith("!") else Outcome.CORRECT for i, text in enumerate(solutions, 1)}

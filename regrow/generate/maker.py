@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
@@ -13,12 +10,11 @@ from mcts.tree import SearchTree
 from regrow.config import Config
 from regrow.dist.worker import BEAT_S, Report
 from regrow.generate.journals import Journals
+from regrow.generate.judges import Judges
 from regrow.generate.plan import Plan
 from regrow.generate.shard import Shard, folder_of, record_of
-from regrow.judging import judged
 from regrow.models import Models
 from regrow.searches import Searches, name_of
-from regrow.verified import VerifiedTree
 
 Order = tuple[int, Shard]
 """A shard and its number."""
@@ -45,9 +41,7 @@ class Maker:
         self._journals = Journals(folder, self._shard_of.__getitem__)
         limits = config.scheduler
         self._searches = Searches(self._plan.engines.scheduler(limits, self._journals), limits.trees_at_once)
-        self._judging: deque[Future[VerifiedTree]] = deque()
-        self._most_judging = _JUDGED_LATE * limits.trees_at_once
-        self._judges = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="judge")
+        self._judges = Judges(self._plan.task, _JUDGED_LATE * limits.trees_at_once)
 
     def advance(self, orders: Sequence[Order]) -> Report:
         """Take shards, search until a tree has finished and `BEAT_S` have passed, or none is left, and report."""
@@ -73,13 +67,10 @@ class Maker:
             self._searches.add(query)
 
     def _take(self, tree: SearchTree) -> None:
-        """Have a finished tree judged, beside the searches that go on; they wait where judging does not keep up."""
+        """Have a finished tree judged, beside the searches that go on."""
         shard = self._shards[self._shard_of.pop(f"{tree.strategy}/{tree.problem.id}")]
         graded = shard.problems[tree.problem.id]
-        shard.trees[tree.problem.id] = judging = self._judges.submit(judged, self._plan.task, graded, tree)
-        self._judging.append(judging)
-        if len(self._judging) > self._most_judging:
-            self._judging.popleft().result()
+        shard.trees[tree.problem.id] = self._judges.judge(graded, tree)
 
     def _written(self) -> Iterator[int]:
         """Write the shards that are ready; where nothing is left to search, all of them."""
