@@ -129,7 +129,7 @@ def _tokens(report: Mapping[str, Any]) -> int:
         return sum(int(one["tokens_generated"]) for one in report["accounts"])
     rounds = report.get("rounds", ())
     if len(rounds) == 1:
-        return round(sum(float(row["tokens_per_problem"]) * row["n"] for row in rounds[0]["eval"].values()))
+        return int(sum(row["tokens_per_problem"] * row["n"] for row in rounds[0]["eval"].values()) + 0.5)
     parts = [part for done in rounds for part in (done, *done["controls"].values())]
     return sum(int(part["tokens_generated"] + part["gate_tokens"]) for part in parts)
 

@@ -19,7 +19,7 @@ MAY_DIFFER = (*(f"policy.server.{name}" for name in REACHING), "alarms", "schedu
 
 
 def recorded(config: Config | Any) -> dict[str, Any]:
-    """The settings that a run's manifest and report keep, as they read back from JSON; of a plain `config`, too."""
+    """The settings that manifest and report keep, as they read back from JSON; `config` may be plain already."""
     settings = config if isinstance(config, dict) else dataclasses.asdict(config)
     kept = {key: value for key, value in settings.items() if key not in NOT_RECORDED}
     plain: dict[str, Any] = json.loads(json.dumps(kept))
