@@ -1,5 +1,6 @@
 """Searches spread over processes: the same trees, each once, whoever dies meanwhile."""
 
+import json
 import os
 import pickle
 import signal
@@ -10,6 +11,7 @@ from threading import Thread
 
 import pytest
 from fakes import HashChecker, ScriptedPolicy, TableScorer, World, assert_same_tree
+from tiny_run import TINY
 
 from mcts.budget import Budget
 from mcts.errors import InputError
@@ -189,6 +191,18 @@ def test_what_a_worker_cannot_load_is_told_here(tmp_path, processes):
         grow(QUERIES, Engines(Lazy(Broken)), configured(), scratch=tmp_path, what="growing")
 
 
+@pytest.mark.slow
+def test_an_evaluation_on_two_workers_has_the_trees_and_scores_of_one_process(cache, tmp_path):
+    for kind in ("none", "local"):
+        words = [*TINY, "evaluate.diagnosis=true", f"cache={cache}", f"run.dir={tmp_path / kind}", f"dist={kind}"]
+        assert main(["evaluate", *words]) == 0
+    for name in ("samples/nodes.parquet", "samples/problems.parquet", "scores.json"):
+        one, other = (tmp_path / kind / "round-0/evaluate" / name for kind in ("none", "local"))
+        assert one.read_bytes() == other.read_bytes()
+    scores = json.loads((tmp_path / "local/round-0/evaluate/scores.json").read_text())
+    assert scores.keys() == {"greedy", "sample", "search", "best_of_n", "oracle", "shuffled"}
+
+
 # --- without processes ------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +232,7 @@ def test_a_run_goes_on_from_the_journals_of_any_number_of_workers(alone, tmp_pat
     lines = (tmp_path / "whole/journal.txt").read_bytes().splitlines(keepends=True)
     for kind in ("none", "spread"):
         scratch = tmp_path / kind
-        for number, its in enumerate((lines[:40:2], lines[1:40:2], lines[40:60])):
+        for number, its in zip((0, 2, 5), (lines[:40:2], lines[1:40:2], lines[40:60]), strict=True):
             folder = scratch / f"worker-{number:04d}"
             folder.mkdir(parents=True)
             (folder / "journal.txt").write_bytes(b"".join(its) + lines[60 + number][:9])

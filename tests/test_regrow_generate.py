@@ -19,10 +19,16 @@ from tiny_run import MODELS
 
 from mcts.types import Outcome
 from regrow.cli import UNUSABLE, main
+from regrow.compose import composed
 from regrow.contamination import Contamination
 from regrow.dist.fleet import fleet_of
 from regrow.dist.settings import Dist
+from regrow.dist.worker import Report
+from regrow.generate.journals import path_of, set_apart
 from regrow.generate.judges import Judges
+from regrow.generate.maker import Maker
+from regrow.generate.plan import Plan
+from regrow.generate.reading import Reading
 from regrow.generate.selection import Selection
 from regrow.generate.solutions import difficulty_of
 from regrow.tasks import make_task
@@ -127,6 +133,32 @@ def test_two_workers_make_the_same_data_set_though_one_of_them_is_killed(cache, 
     assert shards(folder) == shards(half)
     assert json.loads((folder / "report.json").read_text()) == json.loads((half / "report.json").read_text())
     assert not (folder / "journals").exists()
+
+
+def test_a_shard_that_was_written_and_not_reported_is_not_made_again(made, cache, tmp_path):
+    folder = tmp_path / "written"
+    shutil.copytree(made, folder)
+    (folder / "journals").mkdir()
+    (folder / "journals/journal-00000.txt").touch()
+    settings = ["search=best_of_n", "generate.count=60", "generate.problems_per_shard=16", f"cache={cache}"]
+    plan = Plan(composed([*MODELS, *settings]))
+    (number, shard) = next(Reading(plan, tmp_path))
+    assert Maker(plan.config, plan.models, folder).advance([(number, shard)]) == Report({"0": None})
+    assert shards(folder) == shards(made)
+    assert not any((folder / "journals").iterdir())
+
+
+def test_who_lost_a_shard_writes_into_a_journal_that_nobody_reads(tmp_path):
+    journal = path_of(tmp_path, 3)
+    journal.parent.mkdir()
+    with journal.open("w") as lost:
+        lost.write("before\n")
+        lost.flush()
+        set_apart(tmp_path, 3)
+        lost.write("after\n")
+    assert journal.read_text() == "before\n"
+    assert list(journal.parent.iterdir()) == [journal]
+    set_apart(tmp_path, 4)
 
 
 def test_killed_between_a_shard_and_the_end_of_its_journal_it_goes_on(made, cache, tmp_path):

@@ -73,7 +73,7 @@ class Growing:
         self._engines = engines
         self._limits = limits
         self._scratch = scratch
-        self._first = len(list(scratch.glob("worker-*")))
+        self._first = 1 + max((int(path.name.removeprefix("worker-")) for path in scratch.glob("worker-*")), default=-1)
         self._records = Records.of_workers(scratch)
         if (alone := scratch / JOURNAL_FILE).exists():
             self._records.add(alone, goes_on=True)

@@ -45,10 +45,8 @@ class Maker:
 
     def advance(self, orders: Sequence[Order]) -> Report:
         """Take shards, search until a tree has finished and `BEAT_S` have passed, or none is left, and report."""
-        for number, shard in orders:
-            self._begin(number, shard)
+        done: dict[str, None] = {str(number): None for number, shard in orders if not self._begins(number, shard)}
         end = monotonic() + BEAT_S
-        done: dict[str, None] = {}
         trees = tokens = 0
         while self._shards and not ((trees or done) and monotonic() >= end):
             for tree in self._searches.advance():
@@ -57,14 +55,17 @@ class Maker:
             done |= dict.fromkeys(map(str, self._written()))
         return Report(done, trees, tokens=tokens)
 
-    def _begin(self, number: int, shard: Shard) -> None:
-        self._shards[number] = shard
+    def _begins(self, number: int, shard: Shard) -> bool:
+        """Search a shard's problems; False if it lies there, as its maker was lost between writing and saying so."""
         if record_of(folder_of(self._folder, number)) is not None:
-            return  # its maker was lost between writing and saying so
+            self._journals.drop(number)
+            return False
+        self._shards[number] = shard
         for graded in shard.problems.values():
             query = self._plan.query(graded.problem)
             self._shard_of[name_of(query)] = number
             self._searches.add(query)
+        return True
 
     def _take(self, tree: SearchTree) -> None:
         """Have a finished tree judged, beside the searches that go on."""
@@ -76,11 +77,9 @@ class Maker:
         """Write the shards that are ready; where nothing is left to search, all of them."""
         plan = self._plan
         for number, shard in list(self._shards.items()):
-            folder = folder_of(self._folder, number)
-            if record_of(folder) is None:
-                if self._searches and not shard.is_ready:
-                    continue
-                shard.write(folder, plan.task, plan.prompt, plan.selection, plan.seed)
+            if self._searches and not shard.is_ready:
+                continue
+            shard.write(folder_of(self._folder, number), plan.task, plan.prompt, plan.selection, plan.seed)
             self._journals.drop(number)
             del self._shards[number]
             yield number
