@@ -53,7 +53,7 @@ class Spy:
             )  # beneath an open folder
         elif event in Spy._CHANGES and isinstance(told[0], str | bytes | os.PathLike):
             spy._note(event, told[0])
-        elif event in Spy._STARTS and told[0] != "git":  # asked for the commit
+        elif event in Spy._STARTS and told[0] not in ("git", "uname"):  # asked for the commit and the machine
             spy.wrote.append(f"{event} {told[0]}")
 
     def _note(self, event: str, path: str | bytes | os.PathLike[str]) -> None:
