@@ -17,7 +17,12 @@ from mcts.errors import InputError
 LONGEST = 300
 """Characters of what a library says that are repeated."""
 
-_NAMED = 40
+_LISTED = 380
+"""Characters of what is known that are listed; where it is more, what comes close is."""
+
+_NAME = 60
+"""Characters of a name that nobody knows."""
+
 _PICKLED = "--experimental-rerun"
 _TO_SEE_ALL = "regrow train --cfg job prints all settings"
 
@@ -63,7 +68,7 @@ def _missing(error: MissingConfigException) -> str:
     if not name or not known:
         told = " ".join(str(error).split())[:LONGEST]
         return f"config: {told}; expected a file of conf/ ({_TO_SEE_ALL})"
-    return f"config {group}={name[:LONGEST]}: no such choice, expected one of {_listed(name, known)}"
+    return f"config {group}={name[:_NAME]}: no such choice, expected one of {_listed(name, known)}"
 
 
 def _unknown(key: str, kind: object) -> str:
@@ -71,11 +76,11 @@ def _unknown(key: str, kind: object) -> str:
     known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
     name = key.rpartition(".")[2]
     expected = f"one of {_listed(name, known)}" if known else f"+{key}=VALUE, which adds it,"
-    return f"config {key[:LONGEST]}: no such setting, expected {expected} ({_TO_SEE_ALL})"
+    return f"config {key[:_NAME]}: no such setting, expected {expected} ({_TO_SEE_ALL})"
 
 
 def _listed(name: str, known: Sequence[str]) -> str:
     """What is known, or what comes close to a name where that is too much."""
-    if len(", ".join(known)) > LONGEST:
-        known = get_close_matches(name, known, n=5, cutoff=0.4) or known[:_NAMED]
-    return ", ".join(known)[:LONGEST]
+    if len(", ".join(known)) > _LISTED:
+        known = get_close_matches(name, known, n=5, cutoff=0.4) or known
+    return ", ".join(known)[:_LISTED]

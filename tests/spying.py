@@ -47,9 +47,13 @@ class Spy:
         if event == "open" and isinstance(told[0], str | bytes) and isinstance(told[2], int):
             if told[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 spy._note(event, told[0])
+        elif event in ("os.remove", "os.rmdir") and isinstance(told[1], int) and told[1] >= 0:
+            spy._note(
+                event, Path(f"/proc/self/fd/{told[1]}").readlink() / os.fsdecode(told[0])
+            )  # beneath an open folder
         elif event in Spy._CHANGES and isinstance(told[0], str | bytes | os.PathLike):
             spy._note(event, told[0])
-        elif event in Spy._STARTS and told[0] != "git":  # asked for the commit
+        elif event in Spy._STARTS and told[0] not in ("git", "uname"):  # asked for the commit and the machine
             spy.wrote.append(f"{event} {told[0]}")
 
     def _note(self, event: str, path: str | bytes | os.PathLike[str]) -> None:
