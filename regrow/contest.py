@@ -18,10 +18,9 @@ from mcts.budget import Budget, Unit
 from mcts.errors import InputError
 from mcts.ports import StepScorer
 from mcts.tree import SearchTree
-from policy.prompts import PromptFormat
 from prm.fixed import ConstantScorer
 from regrow import atomic
-from regrow.build import checker_of, policy_of, recorded_of, scorer_of, strategy_of
+from regrow.build import checker_of, policy_of, prompt_of, recorded_of, scorer_of, strategy_of
 from regrow.compose import search_nodes
 from regrow.config import RECORDED, Config
 from regrow.contest_report import REPORT_JSON, show, write_report
@@ -155,7 +154,7 @@ def _inverted(config: Config, path: Path | None, strategy: Strategy) -> StepScor
 
 def _prm(config: Config, path: Path | None, strategy: Strategy) -> StepScorer | None:
     if config.prm.engine == RECORDED:
-        return recorded_scorer(recorded_of(config), PromptFormat().delimiter, strategy)
+        return recorded_scorer(recorded_of(config), prompt_of(config).delimiter, strategy)
     return scorer_of(config, path) if path else None
 
 

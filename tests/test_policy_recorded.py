@@ -286,6 +286,9 @@ def files(tmp_path):
     ]
 
 
+SCORED = {"2": [0.5, 0.9], "3": [0.9, 0.2]}
+
+
 def held(capsys, *arguments):
     assert main(["evaluate", *arguments, "output=json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -305,6 +308,20 @@ def test_voting_and_ranking_of_recorded_solutions_need_no_model(files, capsys, t
     other = [*files[:-2], f"run.dir={tmp_path / 'all'}", "budgets=[6]", "prm=recorded"]
     table, _ = held(capsys, *other)
     assert table == {("best_of_n", 6): 1, ("self_consistency", 6): 0, ("weighted_vote", 6): 0}
+
+
+def test_steps_and_their_scores_end_where_the_tasks_prompt_ends_a_step(capsys, tmp_path):
+    rows = [{"id": "p", "completion": f"so\nfar\n\n#### {answer}", "scores": scores} for answer, scores in SCORED.items()]
+    asked = [
+        "task=file",
+        f"problems={write(tmp_path / 'p.jsonl', {'id': 'p', 'problem': '1 + 1 ?', 'answer': '2'})}",
+        "policy=recorded",
+        f"policy.recorded.path={write(tmp_path / 's.jsonl', *rows)}",
+        "prm=recorded",
+        f"run.dir={tmp_path / 'run'}",
+    ]
+    table, _ = held(capsys, *asked)
+    assert table["best_of_n", 2] == 1
 
 
 @pytest.mark.parametrize(
