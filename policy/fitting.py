@@ -88,7 +88,7 @@ def fit(
         if trainer.is_fsdp_enabled and (validation or config.lora.rank or config.checkpoint_every):
             raise InputError("policy training: FSDP goes without validation, lora and checkpoint_every")
         if _wants_fsdp() and not trainer.is_fsdp_enabled:
-            raise InputError("policy training: FSDP of one process, expected --num_processes of 2 or more")
+            raise InputError("policy training: FSDP in a process by itself, expected accelerate launch before it")
         trainer.remove_callback(PrinterCallback)
         trainer.plateau = plateau if validation else None
         last = [str(path) for path in checkpoints(folder)][-1:]

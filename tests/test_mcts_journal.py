@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcts.budget import Budget
-from mcts.journal import Journal, JournalError, digest_of
+from mcts.journal import Journal, JournalError, digest_of, tree_of
 from mcts.scheduler import Scheduler
 from mcts.search import BestOfN, MctsStar, RolloutBranching
 from mcts.tree import SearchTree
@@ -266,3 +266,17 @@ def test_a_journal_lives_in_a_file(tmp_path: Path):
     assert journal.replayed == 9
     for tree in trees:
         assert_same_tree(tree, WHOLE.trees[tree.problem.id])
+
+
+def test_records_of_another_journal_are_replayed_and_not_written_again():
+    whole = run()
+    lines = whole.written.splitlines(keepends=True)
+    assert {tree_of(line) for line in lines} == {f"{query.search.name}/{query.problem.id}" for query in QUERIES}
+    assert tree_of(lines[0][:-1]) is tree_of(lines[0][:9] + b"x" + lines[0][10:]) is None
+    stream, policy, scorer = BytesIO(), ScriptedPolicy(World(truncated=0.1)), TableScorer()
+    journal = Journal(stream)
+    journal.admit(lines)
+    scheduler = Scheduler(policy, scorer, checker=HashChecker(), max_depth=3, trees_at_once=3, journal=journal)
+    for tree in scheduler.run(QUERIES):
+        assert_same_tree(tree, whole.trees[tree.problem.id])
+    assert (policy.asked, scorer.asked, stream.getvalue()) == ({}, {}, b"")

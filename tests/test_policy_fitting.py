@@ -345,18 +345,17 @@ def test_weights_sharded_over_two_processes_are_fitted_as_those_of_one(start, tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("processes", "settings", "said"),
-    [
-        (2, {"checkpoint_every": 2}, "goes without validation, lora and checkpoint_every"),
-        (1, {}, "FSDP of one process"),
-    ],
-)
-def test_what_fsdp_cannot_do_is_told(processes, settings, said, start, tmp_path):
-    config = replace(QUICK, launch=f"accelerate launch --num_processes {processes} {FSDP}", **settings)
-    with pytest.raises(InputError, match=said):
+def test_what_fsdp_cannot_do_is_told(start, tmp_path):
+    config = replace(QUICK, launch=f"accelerate launch --num_processes 2 {FSDP}", checkpoint_every=2)
+    with pytest.raises(InputError, match="FSDP goes without validation, lora and checkpoint_every"):
         train(start, solutions(8), tmp_path / "out", config, seed=0, scratch=tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_fsdp_that_would_not_shard_is_told(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(InputError, match="FSDP in a process by itself, expected accelerate launch"):
+        train(start, solutions(8), tmp_path / "out", QUICK, seed=0)
 
 
 def test_what_a_launched_fit_says_is_said_here(start, tmp_path):

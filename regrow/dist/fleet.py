@@ -35,7 +35,7 @@ class Fleet:
 
     @property
     def seats(self) -> dict[int, Seat]:
-        """Place -> the seat there; those that are missing are set up, but for those that may not be replaced."""
+        """Place -> the seat there; all are set up where there is none."""
         if not self._seats:
             places = range(1 if self.dist.kind == NONE else self.dist.workers)
             self._seats = {place: self._make(self.dist, place) for place in places}

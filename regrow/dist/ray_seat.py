@@ -66,8 +66,9 @@ class RaySeat:
         return answer
 
     def close(self) -> None:
-        """End the process."""
-        ray.kill(self._actor)
+        """End the process. Where Ray has left already, at our own end, its actors have, too."""
+        if ray.is_initialized():
+            ray.kill(self._actor)
 
 
 def _join(dist: Dist) -> None:
