@@ -16,6 +16,7 @@ import time
 from itertools import islice, product
 from pathlib import Path
 
+import numba
 import numpy as np
 
 from mcts.aggregate import Aggregate
@@ -90,9 +91,9 @@ def main() -> None:
     pools = Pools(each, answers, checker=checker, scored=True, max_depth=DEPTH)
     loaded = time.perf_counter()
     pools.replay(grid(1), BUDGETS, [Choice.BEST])
-    compiled = time.perf_counter()
+    compiled, computed = time.perf_counter(), time.process_time()
     found = pools.replay(grid(asked.settings), BUDGETS, [Choice.BEST])
-    seconds = time.perf_counter() - compiled
+    seconds, cpu_seconds = time.perf_counter() - compiled, time.process_time() - computed
     replays = len(group) * asked.settings
     covered = [float((found.covered > b).mean()) for b in range(len(BUDGETS))]
     figures = {
@@ -100,6 +101,8 @@ def main() -> None:
         "nodes": sum(len(one.pool.tree.steps) for one in group),
         "settings": asked.settings,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu_seconds, 1),
+        "threads": numba.get_num_threads(),
         "replays_per_second": round(replays / seconds),
         "load_seconds": round(loaded - start, 1),
         "compile_seconds": round(compiled - loaded, 1),
@@ -114,3 +117,7 @@ def main() -> None:
         "hardware": hardware(),
     }
     print(json.dumps(figures | about))
+
+
+if __name__ == "__main__":
+    main()
