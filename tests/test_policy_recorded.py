@@ -311,7 +311,8 @@ def test_voting_and_ranking_of_recorded_solutions_need_no_model(files, capsys, t
 
 
 def test_steps_and_their_scores_end_where_the_tasks_prompt_ends_a_step(capsys, tmp_path):
-    rows = [{"id": "p", "completion": f"so\nfar\n\n#### {answer}", "scores": scores} for answer, scores in SCORED.items()]
+    solutions = {f"so\nfar\n\n#### {answer}": scores for answer, scores in SCORED.items()}
+    rows = [{"id": "p", "completion": text, "scores": scores} for text, scores in solutions.items()]
     asked = [
         "task=file",
         f"problems={write(tmp_path / 'p.jsonl', {'id': 'p', 'problem': '1 + 1 ?', 'answer': '2'})}",
