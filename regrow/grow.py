@@ -14,6 +14,7 @@ from regrow.build import dist_of
 from regrow.config import Config
 from regrow.dist.fleet import fleet_of
 from regrow.dist.growing import Growing
+from regrow.dist.parcel import unpack
 from regrow.dist.records import JOURNAL_FILE, Records
 from regrow.dist.settings import NONE
 from regrow.dist.spread import Spread
@@ -82,13 +83,13 @@ def _alone(queries: Sequence[Query], engines: Engines, config: Config, scratch: 
 
 def _spread(queries: Sequence[Query], engines: Engines, config: Config, scratch: Path, advance: Advance) -> Grown:
     work = Growing(engines, config.scheduler, scratch)
-    trees: dict[str, SearchTree] = {}
+    packed: dict[str, bytes] = {}
     accepted = counted = 0
     fingerprint = ""
     for report in Spread(fleet_of(dist_of(config)), work, queries).run():
-        trees |= report.done
+        packed |= report.done
         accepted, counted = accepted + report.solved, counted + report.counted
         fingerprint = report.policy
         if report.trees:
-            advance(len(trees), f"{accepted} solved" if engines.checker else "")
-    return Grown([trees[name_of(query)] for query in queries], fingerprint, counted)
+            advance(len(packed), f"{accepted} solved" if engines.checker else "")
+    return Grown([unpack(packed[name_of(query)]) for query in queries], fingerprint, counted)

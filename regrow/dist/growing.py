@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mcts.journal import Journal
 from mcts.tree import Flag, SearchTree
 from mcts.walk import Query
+from regrow.dist.parcel import pack
 from regrow.dist.records import JOURNAL_FILE, Records
 from regrow.dist.worker import BEAT_S, Report, Worker
 from regrow.engines import Engines
@@ -25,6 +26,8 @@ Order = tuple[Query, list[bytes]]
 
 class Grower:
     """A worker that grows trees. Implements `regrow.dist.worker.Worker`.
+
+    Trees go back packed, so that the controller need not take them apart while engines wait for it.
 
     Args:
         folder: Of its journal; nobody else has ever written there.
@@ -52,7 +55,7 @@ class Grower:
         counted = self._policy.tokens_generated - self._loaded + self._journal.tokens_replayed
         before, self._counted = self._counted, counted
         return Report(
-            {f"{tree.strategy}/{tree.problem.id}": tree for tree in trees},
+            {f"{tree.strategy}/{tree.problem.id}": pack(tree) for tree in trees},
             len(trees),
             sum(bool((tree.flags & Flag.ACCEPTED).any()) for tree in trees),
             sum(tree.spent.tokens_generated for tree in trees),
