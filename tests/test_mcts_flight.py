@@ -15,7 +15,6 @@ import pytest
 from arenas import Arena, dice, forests, seeds, select, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 
 from mcts import kernels
 from mcts.kernels import backup, grow
@@ -26,11 +25,7 @@ UCT = (0.5, 2.0, 0.9)
 PUCT = (1.25, 19652.0, 0.5)
 
 
-@pytest.fixture(autouse=True)
-def _threads():
-    """Numba's OpenMP layer sets the number of threads for the whole process, and so for the tests that follow."""
-    with threadpool_limits(limits=1, user_api="openmp"):
-        yield
+pytestmark = pytest.mark.usefixtures("kernel_threads")
 
 
 @settings(max_examples=150, deadline=None)

@@ -341,7 +341,7 @@ class Likes:
 def test_what_was_drawn_overrules_a_scorer_that_prefers_the_wrong_prefix():
     def propose(request: Propose) -> Proposal:
         word = request.seed % 999
-        line = (Step("ab"[word % 2], logprobs=(log(0.5),)), *(Step(f"{word}", logprobs=(-7.0,), end=e) for e in ENDS))
+        line = (Step("ab"[word % 2], (1,), (log(0.5),)), *(Step(f"{word}", (2,), (-7.0,), e) for e in ENDS))
         return (line[len(request.state.steps) :][: 1 if request.until is Until.STEP else None],)
 
     policy = ScriptedPolicy(propose)

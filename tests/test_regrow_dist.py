@@ -240,7 +240,8 @@ def test_a_run_goes_on_from_the_journals_of_any_number_of_workers(alone, tmp_pat
         trees = grown(scratch, configured("none")).trees if kind == "none" else spread(scratch, (None, None))[0]
         same(trees, alone.trees)
         assert sorted(recorded(scratch)) == sorted(recorded(tmp_path / "whole"))
-    assert grown(tmp_path / "spread", configured("none")).counted == 0
+    assert grown(tmp_path / "spread", configured("none")).counted == alone.counted  # as the journals tell
+    assert sorted(recorded(tmp_path / "spread")) == sorted(recorded(tmp_path / "whole"))
 
 
 def test_what_a_worker_writes_after_it_was_given_up_counts_for_nothing(tmp_path):

@@ -24,6 +24,8 @@ from regrow.tasks.countdown_truth import moves
 from regrow.tasks.task import Split
 from regrow.trace_store import write_trees
 
+pytestmark = pytest.mark.usefixtures("kernel_threads")
+
 TASK = Countdown(numbers=(3,))
 BRANCHING = RolloutBranching()
 COUNTDOWN = ["task.options.numbers=[3]"]
@@ -155,7 +157,7 @@ RIGHT = ["strategies=[best_of_n]", "budgets=[20]"]
         ([*RIGHT, "values=good"], "research.values=good: expected one of prm, none"),
         ([*RIGHT, "out=found.txt"], "out=found.txt: expected a file that ends in .csv or .json"),
         (["strategies=[greedy]", "budgets=[20]"], "draws at temperature 0.0, expected that of the trees (1.0)"),
-        (["strategies=['best_of_n width=x']", "budgets=[20]"], "config:"),
+        (["strategies=['best_of_n width=x']", "budgets=[20]"], "config search.width"),
         (["strategies=['best_of_n width=0']", "budgets=[20]"], "width=0, expected 1 or more"),
         (["strategies=['rollout_branching strength=0']", "budgets=[20]"], "strength=0.0, expected more than 0"),
         (["strategies=['best_of_n width']", "budgets=[20]"], "width in 'best_of_n width', expected setting=value"),

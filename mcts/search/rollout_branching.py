@@ -39,7 +39,7 @@ class RolloutBranching:
 
     def __post_init__(self) -> None:
         check_bounds(
-            self, counts=("width", "opening"), amounts=("strength", "temperature"), shares=("doubt", "root_share")
+            self, counts=("width",), amounts=("opening", "strength", "temperature"), shares=("doubt", "root_share")
         )
 
     def simulate(self, forest: Forest, tree: Tree) -> Simulation:
