@@ -41,7 +41,7 @@ def test_a_library_in_rust_is_refused_in_its_own_words(tmp_path):
 
 
 def test_a_full_disk_is_one_line_that_says_how_to_go_on(monkeypatch, capsys):
-    def fails(*_):
+    def fails(*_, **__):
         raise NO_ROOM
 
     monkeypatch.setattr("regrow.compose.run_composed", fails)
