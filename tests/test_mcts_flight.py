@@ -25,9 +25,6 @@ UCT = (0.5, 2.0, 0.9)
 PUCT = (1.25, 19652.0, 0.5)
 
 
-pytestmark = pytest.mark.usefixtures("kernel_threads")
-
-
 @settings(max_examples=150, deadline=None)
 @given(
     forests(expanded=True, valued=False),

@@ -26,8 +26,6 @@ from mcts.types import Problem, Propose, State, Until
 from mcts.walk import Query
 from mcts.widening import Widening
 
-pytestmark = pytest.mark.usefixtures("kernel_threads")
-
 SEARCHES = (
     st.builds(BestOfN, width=st.integers(1, 3)),
     st.builds(

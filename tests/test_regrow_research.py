@@ -24,8 +24,6 @@ from regrow.tasks.countdown_truth import moves
 from regrow.tasks.task import Split
 from regrow.trace_store import write_trees
 
-pytestmark = pytest.mark.usefixtures("kernel_threads")
-
 TASK = Countdown(numbers=(3,))
 BRANCHING = RolloutBranching()
 COUNTDOWN = ["task.options.numbers=[3]"]
