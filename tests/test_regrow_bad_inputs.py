@@ -8,7 +8,7 @@ from bad_input import COUNTS, BadCommand, corpus, faults, made, scratch, unclear
 
 from regrow.cli import UNUSABLE
 
-EACH = 4
+EACH = 2
 """Of each kind, drawn anew with the seed."""
 
 SEED = 11
