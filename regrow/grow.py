@@ -45,7 +45,6 @@ def grow(queries: Sequence[Query], engines: Engines, config: Config, *, scratch:
         config: For `scheduler` and `dist`.
         scratch: Folder of the journals. Called again after a crash, the search goes on where they end.
         what: What the progress bar says.
-        account: Is told what came from the journal.
 
     Raises:
         InputError: Every tree was given up, or a model cannot be loaded.
